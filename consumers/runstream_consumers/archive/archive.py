@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runstream_consumers.archive.layout import PartRecord, file_key, index_key
+from runstream_consumers.archive.overview import RecentMessages
 from runstream_consumers.archive.storage.cache import Cache
 from runstream_consumers.archive.storage.object_file import ObjectFile
 from runstream_consumers.object_store.store import ObjectDamaged, StoreUnavailable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from runstream_consumers.archive.parquet.reader import ParquetReader
     from runstream_consumers.archive.part import OpenPart
 
-#: Memory of the cache, bytes: for indexes with pyramids, for what was read of files, and for decoded values each.
+#: Memory of the cache, bytes: for indexes with pyramids, what was read of files, decoded values, recent blocks each.
 _CACHE = 48 * 1024 * 1024
 #: Bytes before an index that are read with it: coarse levels of the pyramid.
 _COARSE = 96 * 1024
@@ -45,6 +46,7 @@ class Archive:
         self._indexes: Cache[tuple[Any, ObjectFile]] = Cache(cache)
         self._files: Cache[ParquetReader] = Cache(cache)
         self._decoded: Cache[Any] = Cache(cache)
+        self.recent = RecentMessages(cache)
         self._reads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive-read")
         #: Other threads, since their work waits for reads.
         self._work = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -19,6 +19,7 @@ from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.arrivals import Arrivals
 from runstream_consumers.archive.layout import PartRecord
 from runstream_consumers.archive.manifest import PostgresManifest
+from runstream_consumers.archive.overview import Extent, Overview, OverviewBlocks, OverviewManifest, read_overview
 from runstream_consumers.archive.part_blocks import PartBlock
 from runstream_consumers.history.block_source import BlockSource, Outline, merge_blocks
 from runstream_consumers.history.blocks import Block
@@ -92,19 +93,47 @@ class StoredBlocks:
     Reading rows raises ObjectMissing, ObjectDamaged or StoreUnavailable if the object store does not have them.
     """
 
-    def __init__(self, hot: HotBlocks, manifest: Manifest, archive: Archive) -> None:
+    def __init__(
+        self, hot: HotBlocks, manifest: Manifest, archive: Archive, connection: Connection | None = None
+    ) -> None:
         self._hot = hot
         self._manifest = manifest
         self._archive = archive
+        self._connection = connection
 
     @classmethod
     def of(cls, connection: Connection, archive: Archive) -> Self:
         """Return the source over one connection, which must not be in a failed transaction."""
-        return cls(PostgresBlocks(connection), PostgresManifest(connection), archive)
+        return cls(PostgresBlocks(connection), PostgresManifest(connection), archive, connection)
 
     def snapshot(self) -> AbstractAsyncContextManager[object]:
         """Read within one transaction, in which each row is in exactly one place."""
         return self._hot.snapshot()
+
+    @asynccontextmanager
+    async def reading(
+        self, run: UUID, stream: Stream, first: int, last: int, *, size: int = GREATEST
+    ) -> AsyncIterator[StoredBlocks]:
+        """Provide a source of one state, in which blocks of a run in a range of steps (both inclusive) are read.
+
+        One statement reads them with what determines the view, up to ``size`` bytes of those that are not archived. If
+        more may be needed, it is repeated in a transaction.
+        """
+        if self._connection is None:
+            async with self.snapshot():
+                yield self
+            return
+        extent = Extent(run=run, stream=stream, first=first, last=last, size=size)
+        found = await read_overview(self._connection, self._archive.recent, extent)
+        if found.is_complete:
+            yield self._with(found, self._connection)
+            return
+        async with self.snapshot():
+            found = await read_overview(self._connection, self._archive.recent, extent)
+            yield self._with(found, self._connection)
+
+    def _with(self, found: Overview, connection: Connection) -> StoredBlocks:
+        return StoredBlocks(OverviewBlocks(connection, found), OverviewManifest(connection, found), self._archive)
 
     async def facts(self, run: UUID, stream: Stream) -> RunFacts:
         """Return what is known of the writers and branches of a run."""

@@ -62,6 +62,14 @@ class BlockSource(Protocol):
     def snapshot(self) -> AbstractAsyncContextManager[object]:
         """Read within one consistent state of the storage."""
 
+    def reading(
+        self, run: UUID, stream: Stream, first: int, last: int, *, size: int = GREATEST
+    ) -> AbstractAsyncContextManager[BlockSource]:
+        """Provide a source of one state, in which blocks of a run in a range of steps (both inclusive) are read.
+
+        ``size`` is how many bytes of those that are not archived are needed, probably.
+        """
+
     async def facts(self, run: UUID, stream: Stream) -> RunFacts:
         """Return what is known of the writers and branches of a run."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -40,6 +40,20 @@ class PostgresBlocks:
             isolation="repeatable_read", readonly=True
         )
         return transaction
+
+    @asynccontextmanager
+    async def reading(
+        self,
+        run: UUID,  # noqa: ARG002 — of the interface, as those that follow
+        stream: Stream,  # noqa: ARG002
+        first: int,  # noqa: ARG002
+        last: int,  # noqa: ARG002
+        *,
+        size: int = GREATEST,  # noqa: ARG002
+    ) -> AsyncIterator[PostgresBlocks]:
+        """Provide this source within one transaction."""
+        async with self.snapshot():
+            yield self
 
     async def facts(self, run: UUID, stream: Stream) -> RunFacts:
         """Return what the tables hold on the writers and branches of a run."""

@@ -52,6 +52,8 @@ BlocksByStep = Callable[[BlockSource, Sequence[RowSource], Stream, int, int], As
 
 #: Number of rows examined for one page.
 _BUDGET = 200_000
+#: Bytes of blocks that are read at once for a page.
+_PAGE_BYTES = 512 * 1024
 #: Number of the latest blocks whose keys are listed.
 _KEY_BLOCKS = 32
 
@@ -86,9 +88,9 @@ async def scan(
         hidden=hidden,
     )
     begin = query.first if after is None else max(query.first, after.step)
-    async with source.snapshot():
-        view = await load_view(source, run, query.stream)
-        async for blocks in blocks_by_step(source, view, query.stream, begin, query.last, rows=limit):
+    async with source.reading(run_key(run), query.stream, begin, query.last, size=_PAGE_BYTES) as stored:
+        view = await load_view(stored, run, query.stream)
+        async for blocks in blocks_by_step(stored, view, query.stream, begin, query.last, rows=limit):
             if await asyncio.to_thread(builder.extend, blocks):
                 break
     return await asyncio.to_thread(builder.page)
@@ -114,8 +116,8 @@ async def series(
     With ``every_row``, the rows of each writer form a series of zeros under the key :data:`EVERY_ROW`.
     """
     collector = SeriesCollector(query, samples, origins, every_row=every_row)
-    async with source.snapshot():
-        await _collect(source, await load_view(source, run, query.stream), collector, joined=joined)
+    async with source.reading(run_key(run), query.stream, query.first, query.last) as stored:
+        await _collect(stored, await load_view(stored, run, query.stream), collector, joined=joined)
     return await asyncio.to_thread(collector.result)
 
 
@@ -130,12 +132,12 @@ async def chart(
 ) -> tuple[str, dict[tuple[str, bytes], Series] | None]:
     """Return the fingerprint of a run and its joined :func:`series`, or None for them if the fingerprint is known."""
     collector = SeriesCollector(query, samples, origins, every_row=False)
-    async with source.snapshot():
-        view = await load_view(source, run, query.stream)
-        found = await _fingerprint(source, view, query.stream)
+    async with source.reading(run_key(run), query.stream, query.first, query.last) as stored:
+        view = await load_view(stored, run, query.stream)
+        found = await _fingerprint(stored, view, query.stream)
         if found == known:
             return found, None
-        await _collect(source, view, collector, joined=True)
+        await _collect(stored, view, collector, joined=True)
     return found, await asyncio.to_thread(collector.result)
 
 

@@ -59,6 +59,14 @@ class MemoryBlocks:
         """Do nothing: nothing changes while it is read."""
         yield
 
+    @asynccontextmanager
+    async def reading(
+        self, _run: UUID, _stream: events.Stream, _first: int, _last: int, *, size: int = 0
+    ) -> AsyncIterator[MemoryBlocks]:
+        """Provide the blocks."""
+        del size
+        yield self
+
     async def facts(self, run: UUID, stream: events.Stream) -> RunFacts:
         """Return what is known of a run."""
         assert stream is STREAM

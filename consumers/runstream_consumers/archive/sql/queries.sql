@@ -58,3 +58,60 @@ where exists (select from history.archive_orphan where archive_orphan.key = give
 
 -- name: has_hot_rows
 select exists (select from history.block where run = $1 and stream = $2);
+
+-- name: overview
+-- What charts and pages of a run need, in one state: what determines its view, its parts, and the blocks that are not
+-- archived and overlap a range of steps ($3 to $4, both inclusive), those that begin first. Messages that the reader has
+-- ($5 to $7 are their offsets, sequence numbers and append times) are left out, and so are those after $8 bytes of others.
+with overlapping as (
+    select * from (
+        select * from history.block
+        where run = $1 and stream = $2 and $3 > -9223372036854775808
+          and min_step < $3::bigint and min_step >= greatest($3::numeric - 100, -9223372036854775808)::bigint
+          and max_step >= $3 and max_step::numeric - min_step::numeric <= 100
+        union all
+        select wide.* from generate_series(7, 64) as power (power)
+        cross join lateral (
+            select * from history.block
+            where run = $1 and stream = $2 and $3 > -9223372036854775808
+              and ceil(log(2, greatest(max_step::numeric - min_step::numeric, 1)))::int = power
+              and max_step::numeric - min_step::numeric > 100
+              and min_step < $3 and max_step >= $3
+              and min_step >= greatest($3::numeric - 2::numeric ^ (power + 1), -9223372036854775808)::bigint
+        ) as wide
+        union all
+        (select * from history.block
+        where run = $1 and stream = $2 and min_step >= $3 and min_step <= $4
+        order by min_step, "offset", seq limit $9)
+    ) as found
+    order by min_step, "offset", seq limit $9
+), measured as (
+    select overlapping.*, known.seq is not null as is_known,
+        sum(case when known.seq is null then octet_length(message) else 0 end)
+            over (order by min_step, "offset", seq) - octet_length(message) as before
+    from overlapping
+    left join unnest($5::bigint[], $6::bigint[], $7::bigint[]) as known ("offset", seq, append_time)
+        using ("offset", seq, append_time)
+)
+select
+    array(select row(entity, project, run_id) from history.run where run = $1) as paths,
+    array(select row(writer, first_step, began) from history.writer where run = $1 and stream = $2) as writers,
+    array(select row(writer, continues) from history.lineage where run = $1) as lineage,
+    array(
+        select row(writer, origin, step, "offset", append_time) from history.branch
+        where run = $1 order by "offset", seq
+    ) as branches,
+    array(
+        select row(
+            part, base, files, index_object_size, index_size, rows, points, columns,
+            min_step, max_step, first_offset, last_offset
+        ) from history.archive_part where run = $1 and stream = $2 order by min_step, part
+    ) as parts,
+    (select min("offset") from history.block where run = $1 and stream = $2) as oldest,
+    (select max("offset") from history.block where run = $1 and stream = $2) as newest,
+    array(
+        select row(
+            writer, "offset", seq, greatest, min_step, max_step, append_time,
+            case when before < $8 and not is_known then message end
+        ) from measured order by min_step, "offset", seq
+    ) as blocks;
