@@ -52,6 +52,8 @@ class Attributes:
 
 def validated(attributes: Mapping[str, Any]) -> Attributes:
     """Return the model of the attributes of a run."""
+    if not attributes:
+        return _NONE
     known = {name: attributes[name] for name in _KINDS.keys() & attributes.keys() if attributes[name] is not None}
     fields = {name: _KINDS[name](value) for name, value in known.items()}
     invalid = {name: known[name] for name in sorted(known) if not _fits(known[name], fields[name])}
@@ -143,3 +145,4 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "stop_requested": _request,
     INVALID_METRICS: lambda _: None,
 }
+_NONE = Attributes()

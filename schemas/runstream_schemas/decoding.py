@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,10 +72,10 @@ def event_of(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> events.
 
 def _header(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> events.Header:
     kind = _KINDS[fields["kind"]]
-    run = RunPath(entity=fields["entity"], project=fields["project"], run_id=fields["run_id"])
     # A tick belongs to a partition, not to a run.
-    if not (kind is events.Kind.TICK and topic is Topic.HEARTBEAT):
-        _check_names(run, limits)
+    names = fields["entity"], fields["project"], fields["run_id"]
+    is_tick = kind is events.Kind.TICK and topic is Topic.HEARTBEAT
+    run = RunPath(*names) if is_tick else _checked_run(*names, limits.name_length)
     if len(fields["continues"]) > limits.continues:
         raise LimitExceeded(f"Writer that continues {len(fields['continues'])} others, limit {limits.continues}")
     seq: int = fields.get("seq", 0)
@@ -95,12 +96,15 @@ def _header(topic: Topic, fields: Mapping[str, Any], limits: Limits) -> events.H
     )
 
 
-def _check_names(run: RunPath, limits: Limits) -> None:
-    for name in (run.entity, run.project, run.run_id):
-        if len(name) > limits.name_length:
-            raise LimitExceeded(f"Name of {len(name)} characters, limit {limits.name_length}")
+@lru_cache(maxsize=16_384)
+def _checked_run(entity: str, project: str, run_id: str, longest: int) -> RunPath:
+    """Return a run, of which most have many events; an exception is not cached."""
+    for name in (entity, project, run_id):
+        if len(name) > longest:
+            raise LimitExceeded(f"Name of {len(name)} characters, limit {longest}")
         if not is_name(name):
             raise MalformedEvent(f"Invalid name of an entity, project or run: {name!r}")
+    return RunPath(entity, project, run_id)
 
 
 def _within(number: int, most: int, name: str, *, least: int = 0) -> int:
@@ -110,6 +114,8 @@ def _within(number: int, most: int, name: str, *, least: int = 0) -> int:
 
 
 def _path(names: Sequence[str], limits: Limits) -> tuple[str, ...]:
+    if len(names) == 1 and len(names[0]) <= limits.key_length:
+        return (names[0],)
     if not names:
         raise MalformedEvent("Empty path")
     if len(names) > limits.depth:
@@ -163,8 +169,7 @@ def _log(_topic: Topic, fields: Mapping[str, Any], header: events.Header, limits
 
 
 def _branch(fields: Mapping[str, Any], header: events.Header, limits: Limits) -> events.Branch:
-    run = RunPath(entity=fields["branch_entity"], project=fields["branch_project"], run_id=fields["branch_run_id"])
-    _check_names(run, limits)
+    run = _checked_run(fields["branch_entity"], fields["branch_project"], fields["branch_run_id"], limits.name_length)
     _within(header.count, 1, "count")
     return events.Branch(run=run, step=_within(fields["branch_step"], _INT64_MAX, "step", least=~_INT64_MAX))
 
@@ -301,7 +306,7 @@ def _column(fields: Mapping[str, Any], rows: int, limits: Limits) -> events.Colu
             raise MalformedEvent(f"{len(texts)} texts in a column of {size} values")
         for text in texts:
             values.check(text, depth=limits.depth)
-    return events.Column(path=_path(fields["path"], limits), type=kind, rows=index, values=packed, texts=texts)
+    return events.Column(_path(fields["path"], limits), kind, index, packed, texts)
 
 
 def _index(packed: bytes, rows: int) -> tuple[NDArray[np.uint32] | None, int]:
@@ -331,11 +336,9 @@ def _record(fields: Mapping[str, Any], limits: Limits) -> events.Record:
 def _entry(fields: Mapping[str, Any], limits: Limits) -> events.Entry:
     value: str = fields["value"]
     values.check(value, depth=limits.depth)
+    # By position: most of what is decoded are entries.
     return events.Entry(
-        op=_OPERATIONS[fields["op"]],
-        path=_path(fields["path"], limits),
-        value=value,
-        scope=_SCOPES[fields.get("scope", "unknown")],
+        _OPERATIONS[fields["op"]], _path(fields["path"], limits), value, _SCOPES[fields.get("scope", "unknown")]
     )
 
 

@@ -141,8 +141,7 @@ class _Headed:
         return self.header.reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """The values of one key path in a block of rows."""
 
     path: tuple[str, ...]

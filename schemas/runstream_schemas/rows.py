@@ -256,7 +256,7 @@ def _part(column: Column, rows: NDArray[np.uint32] | None, values: slice | NDArr
     texts = column.texts
     if texts:
         texts = texts[values] if isinstance(values, slice) else [texts[index] for index in values.tolist()]
-    return replace(column, rows=rows, values=None if column.values is None else column.values[values], texts=texts)
+    return column._replace(rows=rows, values=None if column.values is None else column.values[values], texts=texts)
 
 
 def _joined(pieces: Sequence[tuple[int, int, Column]], count: int) -> Column:
@@ -272,8 +272,7 @@ def _joined(pieces: Sequence[tuple[int, int, Column]], count: int) -> Column:
         ).astype(np.uint32)
         rows = None if len(rows) == count else rows
     numbers = [column.values for column in columns if column.values is not None]
-    return replace(
-        columns[0],
+    return columns[0]._replace(
         rows=rows,
         values=np.concatenate(numbers) if numbers else None,
         texts=list(chain.from_iterable(column.texts for column in columns)),

@@ -5,7 +5,13 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Role(Enum):
+class Symbol(Enum):
+    """An enumeration whose members are hashed as they are compared, by identity, which Enum does not do."""
+
+    __hash__ = object.__hash__
+
+
+class Role(Symbol):
     """The role of a writer in its run."""
 
     UNKNOWN = "unknown"
@@ -16,7 +22,7 @@ class Role(Enum):
     COMMAND = "command"
 
 
-class Kind(Enum):
+class Kind(Symbol):
     """The kind of an event."""
 
     UNKNOWN = "unknown"
@@ -29,7 +35,7 @@ class Kind(Enum):
     BRANCH = "branch"
 
 
-class Stream(Enum):
+class Stream(Symbol):
     """The stream that a block of rows belongs to."""
 
     UNKNOWN = "unknown"
@@ -38,7 +44,7 @@ class Stream(Enum):
     CONSOLE = "console"
 
 
-class ColumnType(Enum):
+class ColumnType(Symbol):
     """The type of the values of a column."""
 
     UNKNOWN = "unknown"
@@ -49,7 +55,7 @@ class ColumnType(Enum):
     JSON = "json"
 
 
-class Scope(Enum):
+class Scope(Symbol):
     """What the path of a config entry refers to."""
 
     UNKNOWN = "unknown"
@@ -59,7 +65,7 @@ class Scope(Enum):
     METADATA = "metadata"
 
 
-class Operation(Enum):
+class Operation(Symbol):
     """What an entry does to the value at its path."""
 
     UNKNOWN = "unknown"
@@ -67,7 +73,7 @@ class Operation(Enum):
     REMOVE = "remove"
 
 
-class ExitState(Enum):
+class ExitState(Symbol):
     """How a writer ended."""
 
     UNKNOWN = "unknown"
@@ -78,7 +84,7 @@ class ExitState(Enum):
     PREEMPTED = "preempted"
 
 
-class FilePolicy(Enum):
+class FilePolicy(Symbol):
     """When a file is uploaded."""
 
     UNKNOWN = "unknown"
@@ -87,7 +93,7 @@ class FilePolicy(Enum):
     END = "end"
 
 
-class ArtifactAction(Enum):
+class ArtifactAction(Symbol):
     """What a run, or a command, did with an artifact."""
 
     UNKNOWN = "unknown"
@@ -105,7 +111,7 @@ class ArtifactAction(Enum):
     UPDATE = "update"
 
 
-class AlertLevel(Enum):
+class AlertLevel(Symbol):
     """The severity of an alert."""
 
     UNKNOWN = "unknown"
@@ -114,7 +120,7 @@ class AlertLevel(Enum):
     ERROR = "error"
 
 
-class RunState(Enum):
+class RunState(Symbol):
     """The state of a run."""
 
     UNKNOWN = "unknown"

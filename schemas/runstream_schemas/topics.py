@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from runstream_schemas.limits import DEFAULT_LIMITS, Limits
+from runstream_schemas.symbols import Symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ _INVALID_NAME = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.{1,2}$")
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-class Topic(Enum):
+class Topic(Symbol):
     """The topics; each has one type of event."""
 
     LOG = "log"

@@ -22,7 +22,7 @@ def _reject(constant: str) -> Any:
 
 #: JSON of RFC 8259, without Python's bare NaN and Infinity.
 _STRICT = json.JSONDecoder(parse_constant=_reject)
-#: Most values of configs: reading them takes a third of the time without the decoder's checks for whitespace.
+#: Most texts have no whitespace around: reading them takes a third of the time without the decoder's checks for it.
 _PLAIN = json.JSONDecoder()
 _SHORT = 256
 _SCALAR = re.compile(r'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null')
@@ -48,6 +48,8 @@ def dump(value: Any) -> str:
         return repr(value)
     if value is None or kind is bool:
         return _CONSTANTS[value]
+    if not value and kind is dict:
+        return "{}"
     try:
         text = _ENCODER.encode(value)
     except ValueError:
@@ -61,14 +63,19 @@ def dump(value: Any) -> str:
 def load(text: str) -> Any:
     """Return the value of a JSON text written by :func:`dump`; raises ValueError if it is not valid JSON."""
     # Without this name, which may be written with escapes, there is nothing to restore.
-    if "_type" not in text and "\\u" not in text:
-        return _PLAIN.raw_decode(text)[0] if _is_scalar(text) else json.loads(text)
-    return json.loads(text, object_hook=_untagged)
+    if "_type" in text or "\\u" in text:
+        return json.loads(text, object_hook=_untagged)
+    try:
+        value, end = _PLAIN.raw_decode(text)
+    except ValueError:  # there is whitespace before the value, or it is not valid
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
 
 
 def check(text: str, *, depth: int) -> None:
     """Raise ValueError if a text is not valid JSON or is nested too deep."""
-    if _is_scalar(text):
+    # A short scalar value needs no further checks, as most values of configs.
+    if len(text) <= _SHORT and _SCALAR.fullmatch(text) is not None:
         return
     try:
         value = _STRICT.decode(text)
@@ -77,11 +84,6 @@ def check(text: str, *, depth: int) -> None:
     # The number of brackets is an upper bound of the depth, and rarely large enough to require a traversal.
     if text.count("[") + text.count("{") > depth and _depth(value) > depth:
         raise ValueError(f"JSON text nested deeper than {depth} levels")
-
-
-def _is_scalar(text: str) -> bool:
-    """Return whether a text is that of a short scalar value, which needs no further checks; False may be wrong."""
-    return len(text) <= _SHORT and _SCALAR.fullmatch(text) is not None
 
 
 def _depth(value: Any) -> int:

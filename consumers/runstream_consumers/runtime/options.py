@@ -15,7 +15,7 @@ class Options:
     #: the database.
     workers: int = 2
     #: Largest batch of one transaction.
-    batch_events: int = 2_000
+    batch_events: int = 4_000
     batch_bytes: int = 8 * _MIB
     #: CPU seconds that decoding the messages of one run, and of all runs, may use in a batch. After that, the further
     #: messages of the run, or large ones of any run, are deferred. They are applied in turns, which take at most the

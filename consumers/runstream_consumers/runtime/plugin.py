@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from pydantic_settings import BaseSettings
 
@@ -32,8 +32,7 @@ class Later(Exception):  # noqa: N818 — what is raised is not an error of the 
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Received(NamedTuple):
     """An event with its position in Kafka, without the records that were already applied."""
 
     topic: Topic

@@ -36,6 +36,8 @@ class SummaryPartition(SimplePartition):
         #: Ordered by last use.
         self._cached: OrderedDict[RunPath, StoredState] = OrderedDict()
         self._cached_weight = cached_weight
+        #: The weight of all cached states.
+        self._weight = 0
 
     async def apply(self, connection: Connection, batch: Batch) -> None:
         """Fold a batch and write one row for each run that it changed."""
@@ -45,12 +47,16 @@ class SummaryPartition(SimplePartition):
         stored = await store.load(connection, unknown)
         for run in unknown:
             self._cached[run] = stored.get(run) or StoredState.new(run)
+        states = {run: self._cached[run] for run in changed}
+        known = sum(states[run].state.weight for run in changed.keys() - unknown)
         for received in fresh:
-            self._cached.move_to_end(received.event.run)
-            self._cached[received.event.run].state.fold(received.event, received.offset, received.append_time)
+            states[received.event.run].state.fold(received.event, received.offset, received.append_time)
+        for run in changed:
+            self._cached.move_to_end(run)
+        self._weight += sum(stored.state.weight for stored in states.values()) - known
         created = [run for run in unknown if run not in stored]
-        await store.create(connection, [self._cached[run] for run in created])
-        await store.save(connection, [self._cached[run] for run in changed.keys() - set(created)])
+        await store.create(connection, [states[run] for run in created])
+        await store.save(connection, [states[run] for run in changed.keys() - set(created)])
         self._evict(kept=len(changed))
 
     def _evict(self, kept: int) -> None:
@@ -59,7 +65,6 @@ class SummaryPartition(SimplePartition):
         Those are the runs of the last batch. A run that is larger than the cache would otherwise be loaded again for
         each of its batches.
         """
-        weight = sum(stored.state.weight for stored in self._cached.values())
-        while weight > self._cached_weight and len(self._cached) > kept:
+        while self._weight > self._cached_weight and len(self._cached) > kept:
             _, idle = self._cached.popitem(last=False)
-            weight -= idle.state.weight
+            self._weight -= idle.state.weight

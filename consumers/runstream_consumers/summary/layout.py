@@ -45,13 +45,16 @@ class Layout:
 
     def touched(self, state: SummaryState) -> list[int]:
         """Assign new names and keys to parts, and return the numbers of the parts to write, part 0 included."""
+        if self._is_small(state):
+            self._keys = state.keys
+            return [0]
         discarded = state.keys is not self._keys
         if discarded:
             self._keys, self._known, self._part_of, self._filling = state.keys, 0, {}, 0
             self.parts = [[] for _ in self.parts]
         touched = {0}
-        for path in reversed(list(islice(reversed(state.keys), len(state.keys) - self._known))):
-            touched.add(self._assign(path))
+        if self._known < len(state.keys):
+            touched.update(map(self._assign, list(islice(reversed(state.keys), len(state.keys) - self._known))[::-1]))
         self._known = len(state.keys)
         everything = discarded or state.changed.rules
         self._add_by_hand((path[0] for path in state.manual.entries) if everything else state.changed.names)
@@ -61,6 +64,11 @@ class Layout:
             touched.update(range(len(self.parts)), self._by_hand if self._has_parts_by_hand else ())
         touched.update(self._number(name) for name in state.changed.names)
         return sorted(touched)
+
+    def _is_small(self, state: SummaryState) -> bool:
+        """Return whether all keys are in part 0, and are only assigned to it once there are more."""
+        is_whole = len(self.parts) == 1 and not self._known and not self._has_parts_by_hand
+        return is_whole and len(state.keys) <= self._full and not state.manual.entries
 
     def keys_of(self, state: SummaryState, part: int) -> Mapping[Path, KeyState]:
         """Return the states of the keys of a part."""
@@ -104,7 +112,7 @@ class Layout:
                 self._filling += 1
                 if self._filling == len(self.parts):
                     self.parts.append([])
-            alone = self._by_hand.get(_hashed(path[0]), set())
+            alone = self._by_hand.get(_hashed(path[0]), set()) if self._by_hand else set()
             if path[0] in alone:
                 left = self._number(path[0])
                 alone.remove(path[0])

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from runstream_schemas.attributes import Attributes, display_name
 
 #: Characters of a text by which it is found.
@@ -23,6 +25,7 @@ MOST_ITEMS, MOST_KEYS = 100, 1000
 #: Prefixes of paths in the config, and of attributes.
 CONFIG, ATTRIBUTE = "c.", "a."
 
+_FAST_ENCODER = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _LARGEST = sys.float_info.max
 _UNSUITABLE = re.compile("[\0\ud800-\udfff]")
@@ -44,7 +47,7 @@ def listed(tree: Mapping[str, Any], prefix: str = "") -> Listed:
 def described(run_id: str, known: Attributes, user: Any) -> dict[str, Any]:
     """Return the attributes by which a run is found."""
     name = display_name(known.name, known.generated_name, known.number) or run_id
-    values = {
+    values: dict[str, Any] = {
         "id": run_id,
         "display_name": name,
         "notes": known.notes or None,
@@ -74,7 +77,10 @@ def leaf(value: Any) -> Any:
 
 def to_json(values: Mapping[str, Any]) -> str:
     """Return listed values as JSON text."""
-    return _ENCODER.encode(values)
+    try:
+        return _FAST_ENCODER.encode(values).decode()
+    except OverflowError:  # an integer of more than 64 bits
+        return _ENCODER.encode(values)
 
 
 def _add(found: Listed, tree: Mapping[str, Any], prefix: str) -> None:
@@ -83,7 +89,9 @@ def _add(found: Listed, tree: Mapping[str, Any], prefix: str) -> None:
             found.partial = True
             return
         path = prefix + (key if key.isascii() and "\0" not in key else _UNSUITABLE.sub("\ufffd", key))
-        # Most values are floats; NaN fulfills no comparison.
-        found[path] = value if type(value) is float and -_LARGEST <= value <= _LARGEST else leaf(value)
-        if type(value) is dict:
+        kind = type(value)
+        # Most values are numbers; NaN fulfills no comparison.
+        is_plain = (kind is float or kind is int) and -_LARGEST <= value <= _LARGEST
+        found[path] = value if is_plain else leaf(value)
+        if kind is dict:
             _add(found, value, f"{path}.")

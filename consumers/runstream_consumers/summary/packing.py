@@ -20,6 +20,7 @@ from runstream_schemas.summary_algebra.summary_state import SummaryState
 from runstream_schemas.topics import RunPath
 
 _ENCODER = msgspec.msgpack.Encoder()
+_JSON = msgspec.json.Encoder()
 _DECODER = msgspec.msgpack.Decoder()
 
 
@@ -104,4 +105,18 @@ def documents(state: SummaryState) -> dict[str, Any]:
 
 def texts(documents: Mapping[str, Any]) -> dict[str, str]:
     """Return the JSON texts of :func:`documents`."""
-    return {name: values.dump(document) for name, document in documents.items()}
+    return {name: text_of(document) for name, document in documents.items()}
+
+
+def text_of(document: Any) -> str:
+    """Return what :func:`runstream_schemas.values.dump` does, in a third of the time for most documents.
+
+    Floats may be spelled in another way. The fast encoder writes null for floats that JSON lacks, leaves other letters
+    than those of ASCII as they are, and does not mark dicts that look like such a float.
+    """
+    try:
+        text = _JSON.encode(document)
+    except (OverflowError, UnicodeEncodeError):  # an integer of more than 64 bits, a lone surrogate
+        return values.dump(document)
+    is_same = text.isascii() and b"null" not in text and b'"_type"' not in text
+    return text.decode() if is_same else values.dump(document)

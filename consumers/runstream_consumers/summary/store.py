@@ -13,7 +13,6 @@ from runstream_consumers.runtime.postgres.queries import columns_of, load_querie
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary import listing, packing
 from runstream_consumers.summary.layout import Layout
-from runstream_schemas import values
 from runstream_schemas.attributes import validated
 from runstream_schemas.summary_algebra.summary_state import Changed, SummaryState
 from runstream_schemas.topics import RunPath
@@ -38,8 +37,8 @@ class StoredState:
 
     @classmethod
     def new(cls, run: RunPath) -> StoredState:
-        """Return the state of a run without events."""
-        state = SummaryState(run=run)
+        """Return the state of a run without events, of which everything is to be stored."""
+        state = SummaryState(run=run, changed=Changed(keys=True, document=True, rules=True))
         return cls(state, Layout(state))
 
     def must_write_document(self) -> bool:
@@ -78,8 +77,6 @@ def stored_state_of(run: RunPath, row: Any, parts: Iterable[bytes]) -> StoredSta
 
 async def create(connection: Connection, runs: Sequence[StoredState]) -> None:
     """Insert the rows of runs that have none."""
-    for stored in runs:
-        stored.state.changed = Changed(keys=True, document=True, rules=True)
     await _write(connection, "create", runs, lambda run: (run.entity, run.project, run.run_id))
 
 
@@ -104,7 +101,7 @@ async def _write(
             elif stored.state.changed.assigned:
                 changes.append((run_key(stored.state.run), packing.pack_changes(stored.state)))
             projected = stored.layout.projections(stored.state, stored.layout.touched(stored.state))
-            summaries = {part: values.dump(tree) for part, tree in projected.items()}
+            summaries = {part: packing.text_of(tree) for part, tree in projected.items()}
             parts += _parts(stored, summaries)
             documents = packing.documents(stored.state) if stored.state.changed.document else {}
             listings.append(_listing(stored, projected[0], documents))

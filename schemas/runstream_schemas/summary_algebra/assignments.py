@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,14 +29,35 @@ class Assigned(NamedTuple):
     value: Any
 
 
-@dataclass(slots=True)
 class _Node:
     """A path, and what is assigned to it and below it."""
 
-    assigned: Assigned | None = None
-    inner: dict[str, _Node] = field(default_factory=dict)
-    #: Tags and paths that were assigned below, the oldest first; some may have been replaced since.
-    below: list[tuple[Tag, Path]] = field(default_factory=list)
+    __slots__ = ("assigned", "below", "inner")
+
+    def __init__(self) -> None:
+        self.assigned: Assigned | None = None
+        #: None while there is nothing below, as of most paths.
+        self.inner: dict[str, _Node] | None = None
+        #: Tags and paths that were assigned below, the oldest first; some may have been replaced since.
+        self.below: list[tuple[Tag, Path]] | None = None
+
+    def at(self, name: str) -> _Node:
+        """Return the node of a name, which is made if there is none."""
+        if self.inner is None:
+            self.inner = {}
+        node = self.inner.get(name)
+        if node is None:
+            node = self.inner[name] = _Node()
+        return node
+
+    def find(self, path: Path) -> _Node | None:
+        """Return the node of a path, if there is one."""
+        node: _Node | None = self
+        for name in path:
+            if node is None or node.inner is None:
+                return None
+            node = node.inner.get(name)
+        return node
 
 
 class Assignments:
@@ -56,9 +76,12 @@ class Assignments:
     def assign(self, path: Path, assigned: Assigned) -> bool:
         """Add an assignment; return whether it is in effect."""
         node, above = self._root, []
+        if len(path) == 1 and (node.inner is None or path[0] not in node.inner):
+            node.at(path[0]).assigned = self.entries[path] = assigned
+            return True
         for name in path:
             above.append(node)
-            node = node.inner.get(name) or node.inner.setdefault(name, _Node())
+            node = node.at(name)
             if node.assigned is not None and node.assigned.tag >= assigned.tag:
                 return False
         while node.below and node.below[0][0] < assigned.tag:
@@ -66,6 +89,8 @@ class Assignments:
         self._stale += node.assigned is not None
         node.assigned = self.entries[path] = assigned
         for outer in above[1:]:
+            if outer.below is None:
+                outer.below = []
             heappush(outer.below, (assigned.tag, path))
         if self._stale > len(self.entries) + _FEW:
             self._rebuild()
@@ -76,9 +101,8 @@ class Assignments:
 
         It does not if a later one is below the path, and if a nested value was removed, which may leave an empty dict.
         """
-        node = self._root
-        for name in path:
-            node = node.inner[name]
+        node = self._root.find(path)
+        assert node is not None, "something was assigned to the path"  # noqa: S101
         is_removed = node.assigned is not None and node.assigned.value is Removed
         return not node.below and not (is_removed and len(path) > 1)
 
@@ -86,7 +110,7 @@ class Assignments:
         """Yield the assignments to a path and to the dicts that contain it."""
         node = self._root
         for name in path:
-            if (inner := node.inner.get(name)) is None:
+            if (inner := node.find((name,))) is None:
                 return
             node = inner
             if node.assigned is not None:
@@ -94,11 +118,9 @@ class Assignments:
 
     def below(self, path: Path) -> list[tuple[Path, Assigned]]:
         """Return the assignments below a path, each with the rest of its path."""
-        node = self._root
-        for name in path:
-            if (inner_node := node.inner.get(name)) is None:
-                return []
-            node = inner_node
+        node = self._root.find(path)
+        if node is None or node.below is None:
+            return []
         known = {inner: self.entries[inner] for tag, inner in node.below if self._is_current(tag, inner)}
         return [(inner[len(path) :], assigned) for inner, assigned in known.items()]
 
@@ -115,7 +137,8 @@ class Assignments:
     def resolve(self) -> dict[str, Any]:
         """Return the nested dict that results from the assignments."""
         tree: dict[str, Any] = {}
-        apply(tree, self.entries.items())
+        if self.entries:
+            apply(tree, self.entries.items())
         return tree
 
     def _is_current(self, tag: Tag, path: Path) -> bool:
@@ -125,9 +148,8 @@ class Assignments:
     def _remove(self, tag: Tag, path: Path) -> None:
         """Remove an assignment that a later one covers, unless it was replaced before."""
         if self._is_current(tag, path):
-            node = self._root
-            for name in path:
-                node = node.inner[name]
+            node = self._root.find(path)
+            assert node is not None, "it was assigned"  # noqa: S101
             node.assigned = None
             del self.entries[path]
             self._stale += 1
@@ -146,7 +168,8 @@ def apply(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) ->
         if assigned.value is Removed:
             remove(tree, path)
         else:
-            put(tree, path, copied(assigned.value))
+            value = assigned.value
+            put(tree, path, copied(value) if isinstance(value, dict) else value)
 
 
 def put(tree: dict[str, Any], path: Path, value: Any) -> None:

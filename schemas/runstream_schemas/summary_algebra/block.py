@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping, Sequence
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType, LogEvent
-from runstream_schemas.summary_algebra.exact import SMALL, Exact, float_sums, int_sums
+from runstream_schemas.summary_algebra.exact import SMALL, Exact, float_sums, int_sums, total_within
 from runstream_schemas.summary_algebra.key_state import KeyState, Path, Seen
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ def fold_block(keys: Keys, event: LogEvent, offset: int) -> Seen | None:
         if column.type in _NUMBERS and column.rows is None:
             whole.setdefault(column.type, []).append(column)
         elif column.type in _NUMBERS:
-            _fold_numbers(keys, block, [column], _stack([column]))
+            _fold_numbers(keys, block, [column])
         else:
             _fold_others(keys, block, column)
     for columns in whole.values():
-        _fold_numbers(keys, block, columns, _stack(columns))
+        _fold_numbers(keys, block, columns)
     _, last = block.ends(None)
     return block.seen(last, int(event.times[last]))
 
@@ -67,7 +68,10 @@ class _Block:
 
 def _ascends(event: LogEvent) -> bool:
     steps, orders = event.steps, event.orders
-    return event.count == 1 or bool((steps[1:] >= steps[:-1]).all() and (orders[1:] > orders[:-1]).all())
+    if event.count <= SMALL:
+        known, given = steps.tolist(), orders.tolist()
+        return bool(sorted(known) == known and sorted({*given}) == given)
+    return bool((steps[1:] >= steps[:-1]).all() and (orders[1:] > orders[:-1]).all())
 
 
 def _ranks(event: LogEvent) -> NDArray[np.int64]:
@@ -76,18 +80,18 @@ def _ranks(event: LogEvent) -> NDArray[np.int64]:
     return ranks
 
 
-def _stack(columns: Sequence[Column]) -> NDArray[Any]:
-    return np.array([column.values for column in columns])
-
-
-def _fold_numbers(keys: Keys, block: _Block, columns: Sequence[Column], matrix: NDArray[Any]) -> None:
-    """Fold columns of the same type and the same rows; each row of ``matrix`` holds the values of one column."""
-    rows = columns[0].rows
-    if not matrix.shape[1]:
+def _fold_numbers(keys: Keys, block: _Block, columns: Sequence[Column]) -> None:
+    """Fold columns of the same type and the same rows."""
+    rows, values = columns[0].rows, columns[0].values
+    if values is None or not len(values):
         return
     first, last = block.ends(rows)
     first_row, last_row = (first, last) if rows is None else (int(rows[first]), int(rows[last]))
     start, stop = block.seen(first_row, None), block.seen(last_row, None)
+    if len(columns) * len(values) <= SMALL:
+        _fold_few(keys, columns, (first, last), (start, stop))
+        return
+    matrix = np.array([column.values for column in columns])
     states = [_state_of(keys, column.path) for column in columns]
     is_finite = matrix.dtype == np.int64 or bool(np.isfinite(matrix).all())
     if not is_finite:
@@ -104,13 +108,27 @@ def _fold_numbers(keys: Keys, block: _Block, columns: Sequence[Column], matrix: 
             _add_mixed(state, numbers)
 
 
+def _fold_few(keys: Keys, columns: Sequence[Column], ends: tuple[int, int], seen: tuple[Seen, Seen]) -> None:
+    """Fold what :func:`_fold_numbers` does, number by number: of few, that takes less time than numpy's calls."""
+    (first, last), (start, stop) = ends, seen
+    for column in columns:
+        numbers: list[Any] = [] if column.values is None else column.values.tolist()
+        state = _state_of(keys, column.path)
+        if column.type is ColumnType.INT64:
+            state.add_finite(len(numbers), min(numbers), max(numbers), (sum(numbers), 0))
+        elif isfinite(sum(numbers)):
+            low, high = min(numbers), max(numbers)
+            # Adding zero turns -0.0 into 0.0; see _add_finite().
+            state.add_finite(len(numbers), low + 0, high + 0, total_within(numbers, low, high))
+        else:
+            numbers = [nan if isnan(number) else number for number in numbers]
+            _add_mixed(state, np.array(numbers))
+        state.see(Seen(start.tag, start.writer, numbers[first]), Seen(stop.tag, stop.writer, numbers[last]))
+
+
 def _add_finite(states: Iterable[KeyState], matrix: NDArray[Any], sums: Sequence[Exact]) -> None:
     count = matrix.shape[1]
-    if matrix.size <= SMALL:
-        rows = matrix.tolist()
-        lows, highs = [*map(min, rows)], [*map(max, rows)]
-    else:
-        lows, highs = matrix.min(axis=1).tolist(), matrix.max(axis=1).tolist()
+    lows, highs = matrix.min(axis=1).tolist(), matrix.max(axis=1).tolist()
     for state, low, high, total in zip(states, lows, highs, sums, strict=True):
         # Adding zero turns -0.0 into 0.0; otherwise the order of values would decide which of the two is the minimum.
         state.add_finite(count, low + 0, high + 0, total)

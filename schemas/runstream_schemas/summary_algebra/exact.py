@@ -9,12 +9,13 @@ the leading parts are multiples of the same power of two, and short enough to be
 from __future__ import annotations
 
 from fractions import Fraction
+from math import frexp, ldexp
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,7 +30,7 @@ SMALL = 128
 _PEEL = 25
 #: Rounds before a column is summed value by value; enough for values within 2**47 of its largest.
 _ROUNDS = 4
-#: Largest binary exponent for which the splitting constant is still a finite float.
+#: Largest binary exponent for which the splitting constant, and a scaled number, is still a finite float.
 _LARGEST = 990
 
 
@@ -50,8 +51,33 @@ def exact(value: float) -> Exact:
     return mantissa, 1 - denominator.bit_length()
 
 
-def total(values: Iterable[float]) -> Exact:
+def total(values: Sequence[float]) -> Exact:
     """Return the exact sum of finite floats."""
+    return total_within(values, min(values), max(values)) if values else ZERO
+
+
+def total_within(values: Sequence[float], low: float, high: float) -> Exact:
+    """Return the exact sum of finite floats, given the least and the greatest one."""
+    smallest, largest = _magnitudes(values, low, high)
+    # Multiplied by this power of two, the smallest float and thereby each of them is an int.
+    shift = 53 - frexp(smallest)[1]
+    if max(shift, shift + frexp(largest)[1]) > _LARGEST:
+        return _total_of_ratios(values)
+    scale = ldexp(1.0, shift)
+    return sum(map(int, [value * scale for value in values])), -shift
+
+
+def _magnitudes(values: Sequence[float], low: float, high: float) -> tuple[float, float]:
+    """Return the least and the greatest absolute value except zero; 1 and 0 if there is none."""
+    if low > 0:
+        return low, high
+    if high < 0:
+        return -high, -low
+    return min(map(abs, filter(None, values)), default=1.0), max(-low, high)
+
+
+def _total_of_ratios(values: Iterable[float]) -> Exact:
+    """Return what :func:`total` does, also of floats that cannot be multiplied without loss."""
     result, exponent = ZERO
     for value in values:
         mantissa, denominator = value.as_integer_ratio()

@@ -51,9 +51,10 @@ def project(
     """Return the summary as a nested dict, its outermost names in alphabetical order."""
     tree = manual.resolve()
     lineage = Lineage(continues)
+    in_force = definitions.in_force()
     for path in sorted(_surviving(keys)):
         state = keys[path]
-        value = _displayed(path, state, manual, definitions.of(path), lineage)
+        value = _displayed(path, state, manual, definitions.of(path) if in_force else None, lineage)
         if value is not Nothing:
             put(tree, path, value)
     return dict(sorted(tree.items()))
@@ -124,7 +125,7 @@ def _surviving(keys: Mapping[Path, KeyState]) -> set[Path]:
     """Return the paths that no later value replaced: a value at ``a`` replaces ``a.b``, and vice versa."""
     surviving = set(keys)
     for path, state in keys.items():
-        for depth in range(1, len(path)):
+        for depth in range(1, len(path)) if len(path) > 1 else ():
             outer = keys.get(path[:depth])
             if outer is not None and outer.last is not None and state.last is not None:
                 surviving.discard(path if outer.last.tag > state.last.tag else path[:depth])

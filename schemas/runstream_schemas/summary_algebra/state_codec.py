@@ -158,8 +158,15 @@ def _decode_value(packed: Any) -> Any:
 
 
 def _encode_assignments(items: Iterable[tuple[Path, Assigned]]) -> list[Any]:
+    names: dict[bytes, str] = {}
     return [
-        [list(path), list(tag), writer.hex(), order, None if value is Removed else values.dump(value)]
+        [
+            list(path),
+            list(tag),
+            names.get(writer) or names.setdefault(writer, writer.hex()),
+            order,
+            None if value is Removed else values.dump(value),
+        ]
         for path, (tag, writer, order, value) in sorted(items)
     ]
 

@@ -35,7 +35,7 @@ class Changed:
 
     #: The states of keys.
     keys: bool = False
-    #: Paths that were assigned, by the name of the part of the state.
+    #: Paths that were assigned while ``document`` was false, by the name of the part of the state.
     assigned: dict[str, dict[Path, None]] = field(default_factory=dict)
     #: Anything else, or an assignment that cannot be applied to the stored documents.
     document: bool = False
@@ -87,7 +87,8 @@ class SummaryState:
     @property
     def assignments(self) -> int:
         """The number of assignments."""
-        return sum(len(part.entries) for part in self._assigned())
+        documents = len(self.config.entries) + len(self.attributes.entries) + len(self.metadata.entries)
+        return len(self.manual.entries) + documents
 
     def missing(self, name: str) -> dict[str, str]:
         """Return a note for a document of which keys are missing; otherwise an empty dict."""
@@ -181,29 +182,32 @@ class SummaryState:
         latest = fold_block(self.keys, event, offset)
         if latest is not None:
             self._see_row(latest)
-            step = int(event.steps.max())
+            step = latest.tag[0]
             self.last_step = step if self.last_step is None else max(self.last_step, step)
         self.changed.keys = True
         self.changed.names.update([column.path[0] for column in event.columns])
 
     def _fold_changes(self, event: ChangeEvent, offset: int) -> None:
+        writer = event.writer
         for record in event.records:
+            order = record.order
             for index, entry in enumerate(record.entries):
+                tag = (offset, order, index)
                 if event.topic is Topic.SUMMARY:
                     self.changed.names.update(entry.path[:1])
-                    self._assign("manual", entry, (offset, record.order, index), event.writer, record.order)
+                    self._assign("manual", entry, tag, writer, order)
+                elif entry.scope is Scope.CONFIG:
+                    self._assign("config", entry, tag, writer, order)
                 else:
-                    self._fold_config(entry, (offset, record.order, index), event.writer, record.order)
+                    self._fold_about_run(entry, tag, writer, order)
 
     def _mark_full(self, name: str) -> None:
         if name not in self.full:
             self.full.add(name)
             self.changed.document = True
 
-    def _fold_config(self, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
+    def _fold_about_run(self, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         match entry.scope:
-            case Scope.CONFIG:
-                self._assign("config", entry, tag, writer, order)
             case Scope.METRIC:
                 try:
                     definition, known = _definition(entry), self.definitions.given
@@ -228,23 +232,24 @@ class SummaryState:
 
     def _assign(self, part: str, entry: Entry, tag: Tag, writer: Writer, order: int) -> None:
         target: Assignments = getattr(self, part)
-        is_set = entry.op is Operation.SET
-        if not is_set and entry.op is not Operation.REMOVE:
+        op, path, text, _ = entry
+        if op is not Operation.SET and op is not Operation.REMOVE:
             return
-        if len(target.entries) >= self.limits.run_keys and entry.path not in target.entries:
+        if len(target.entries) >= self.limits.run_keys and path not in target.entries:
             self._mark_full("summary" if part == "manual" else part)
             return
-        value = values.load(entry.value) if is_set else Removed
-        if target.assign(entry.path, Assigned(tag, writer.id, order, value)):
-            self.changed.assigned.setdefault(part, {})[entry.path] = None
-            if part != "manual" and not target.changes_tree(entry.path):
+        value = values.load(text) if op is Operation.SET else Removed
+        # Of a document that is written whole, it is of no importance what was assigned.
+        if target.assign(path, Assigned(tag, writer.id, order, value)) and not self.changed.document:
+            self.changed.assigned.setdefault(part, {})[path] = None
+            if part != "manual" and not target.changes_tree(path):
                 self.changed.document = True
 
 
 def contributes(event: Event) -> bool:
     """Return whether an event contributes to a summary state: history rows, and changes of config and summary."""
     if isinstance(event, LogEvent):
-        return event.kind in {Kind.DATA, Kind.BRANCH} and event.stream is Stream.HISTORY
+        return (event.kind is Kind.DATA or event.kind is Kind.BRANCH) and event.stream is Stream.HISTORY
     return isinstance(event, ChangeEvent) and event.kind is Kind.DATA
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runstream_consumers.runtime.options import Options
@@ -88,7 +87,7 @@ async def test_one_of_two_workers_applies_deferred_messages(bench: Bench) -> Non
 async def test_a_deferred_message_that_cannot_be_decoded_is_quarantined(bench: Bench) -> None:
     """It is decoded when it is its turn, and its neighbors are applied."""
     batch = bench.batch(0, 10)
-    damaged = replace(batch[LOG][5], value=(batch[LOG][5].value or b"")[:-1])
+    damaged = batch[LOG][5]._replace(value=(batch[LOG][5].value or b"")[:-1])
     messages = [*batch[LOG][:5], damaged, *batch[LOG][6:]]
     sink = bench.sink(ONE_EACH)
     await sink.apply_batch(await bench.connection(), {LOG: messages})

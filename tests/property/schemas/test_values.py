@@ -14,7 +14,7 @@ from runstream_consumers.api.documents.answers import ValuesResponse
 from runstream_consumers.api.documents.row_pages import render_rows
 from runstream_consumers.history.blocks import Block, Message
 from runstream_consumers.history.tables.row_table import RowTable
-from runstream_consumers.summary.packing import documents, texts
+from runstream_consumers.summary.packing import documents, text_of, texts
 from runstream_schemas import values
 from runstream_schemas.events import ChangeEvent, Entry, Header, Kind, Operation, Record, Role, Scope, Writer
 from runstream_schemas.rows import pack_rows, unpack_rows
@@ -48,6 +48,14 @@ def test_any_json_text_is_read(value: Any) -> None:
     """A text of a writer that does not escape dicts, as earlier versions, is read without an error."""
     text = json.dumps(values.load(values.dump(value)), allow_nan=True)
     values.dump(values.load(text))
+
+
+@given(json_values)
+def test_a_document_is_stored_as_a_text_of_the_same_meaning(value: Any) -> None:
+    """The fast encoder is used only if nothing is lost by it, and the text is ASCII."""
+    text = text_of({"key": value})
+    assert canonical(values.load(text)) == canonical({"key": value})
+    assert text.isascii()
 
 
 @given(st.lists(ROWS, min_size=1, max_size=3))

@@ -55,7 +55,7 @@ def block(**changes: Any) -> events.LogEvent:
 
 def column(**changes: Any) -> events.LogEvent:
     """Return a block of three rows, with some fields of its only column changed."""
-    return block(columns=[replace(block().columns[0], **changes)])
+    return block(columns=[block().columns[0]._replace(**changes)])
 
 
 def change(entry: events.Entry, **changes: Any) -> events.ChangeEvent:

@@ -38,6 +38,12 @@ class DecodedBatch:
     #: The last message of each run that failed with an unexpected exception.
     unexpected: dict[UUID, Rejected] = field(default_factory=dict)
     _newly_deferred: set[UUID] = field(default_factory=set)
+    #: Up to when the CPU time of the thread was charged.
+    _charged: float = field(default_factory=time.thread_time)
+
+    def resume(self) -> None:
+        """Charge no run for the time since the last message: other tasks used it."""
+        self._charged = time.thread_time()
 
     def add(self, message: Message) -> None:
         """Decode a message, unless it has to wait or its content was removed."""
@@ -52,7 +58,6 @@ class DecodedBatch:
 
     def decode(self, message: Message) -> None:
         """Decode a message, whose time counts for its run."""
-        begin = time.thread_time()
         try:
             received = receive(message, self.partitions)
         except Exception as error:
@@ -65,7 +70,9 @@ class DecodedBatch:
             run = received.event.run
             self.received.append(received)
             self.messages[message.topic, message.offset] = message
-        self.shares.charge(run, time.thread_time() - begin)
+        now = time.thread_time()
+        self.shares.charge(run, now - self._charged)
+        self._charged = now
 
     def order_by_time(self) -> None:
         """Put the events in the order in which the brokers received them; those of a topic stay in their order.

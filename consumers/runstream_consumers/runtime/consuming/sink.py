@@ -241,6 +241,7 @@ class Sink:
                 work.add(message)
                 if index % _DECODED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+                    work.resume()
         work.order_by_time()
         return work
 
@@ -322,7 +323,7 @@ class Sink:
         keys = {key for item in received if (key := writer_of(item.event)) is not None} - memory.progress.keys()
         if keys:
             memory.progress |= dict.fromkeys(keys, UNTOUCHED)
-            memory.progress |= await self._store.load_progress(connection, sorted(keys))
+            memory.progress |= await self._store.load_progress(connection, list(keys))
 
     async def _apply(self, connection: Connection, memory: _Memory, events: Sequence[Received]) -> dict[int, Exception]:
         if events:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Received
@@ -21,8 +21,7 @@ from runstream_schemas.topics import RunPath, Topic, partition_of
 _GREATEST_SEQ = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message of Kafka; ``topic_name`` is the topic's name there."""
 
     topic: Topic
@@ -59,14 +58,7 @@ def receive(message: Message, partitions: int) -> Received:
     _check_partition(event, message.partition, partitions)
     if not isinstance(event, HeartbeatEvent) and event.seq + event.count > _GREATEST_SEQ:
         raise MalformedEvent(f"records {event.seq}+{event.count}: numbers too large")
-    return Received(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        append_time=message.append_time,
-        message=message.value,
-        event=event,
-    )
+    return Received(message.topic, message.partition, message.offset, message.append_time, message.value, event)
 
 
 def run_of(message: Message) -> RunPath | None:
@@ -90,7 +82,7 @@ def part(received: Received, span: Span) -> Received:
     if isinstance(event, HeartbeatEvent) or span == (event.seq, event.seq + event.count):
         return received
     shorter = _cut(event, *span)
-    return replace(received, event=shorter, message=encode(shorter))
+    return received._replace(event=shorter, message=encode(shorter))
 
 
 def _cut(event: NumberedEvent, seq: int, stop: int) -> Event:

@@ -244,5 +244,5 @@ def _by_text(lost: Mapping[str, Sequence[Span]]) -> dict[str, list[Span]]:
     return found
 
 
-def _multirange(holes: Iterable[Span]) -> str:
-    return "{" + ",".join(f"[{first},{stop})" for first, stop in holes) + "}"
+def _multirange(holes: Sequence[Span]) -> str:
+    return "{}" if not holes else "{" + ",".join(f"[{first},{stop})" for first, stop in holes) + "}"

@@ -7,14 +7,13 @@ they are trimmed by the sequence numbers of their records, contiguous from 0 for
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Numbers from the first up to, but not including, the second.
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """The applied records of one writer in one topic: all below ``next`` except those in ``holes``.
 
     Holes ascend, are not empty, do not touch each other, and end below ``next``.
