@@ -37,7 +37,6 @@ _PLAIN_FIELDS: Mapping[type[events.Event], tuple[str, ...]] = {
         events.StateEvent,
     )
 }
-_FILE_FIELDS = tuple(item.name for item in dataclass_fields(events.FileContent))
 INT64 = np.dtype("<i8")
 UINT32 = np.dtype("<u4")
 
@@ -74,7 +73,7 @@ def fields_of(event: events.Event) -> dict[str, Any]:
                 fields["traceback"] = failure.traceback
         case events.FileEvent():
             _add_plain(fields, event)
-            fields["files"] = [_file_fields(file) for file in event.files]
+            fields["files"] = [file._asdict() for file in event.files]
         case events.ArtifactEvent() | events.AlertEvent() | events.StateEvent():
             _add_plain(fields, event)
     return fields
@@ -123,10 +122,6 @@ def _record_fields(record: events.Record, topic: Topic) -> dict[str, Any]:
         for fields, entry in zip(entries, record.entries, strict=True):
             fields["scope"] = entry.scope.value
     return {"order": record.order, "time": record.time, "entries": entries}
-
-
-def _file_fields(file: events.FileContent) -> dict[str, Any]:
-    return {name: getattr(file, name) for name in _FILE_FIELDS}
 
 
 def _add_ending(fields: dict[str, Any], ending: events.Ending) -> None:

@@ -21,7 +21,7 @@ from runstream_schemas.symbols import (
 from runstream_schemas.topics import RunPath, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -264,8 +264,7 @@ class ExitEvent(_Headed):
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileContent:
+class FileContent(NamedTuple):
     """One of the files of an event that names several."""
 
     path: str
@@ -290,26 +289,16 @@ class FileEvent(_Headed):
     media_type: str = ""
     #: Of a command: who made it.
     principal: str = ""
-    #: The files of a record that names several; ``path`` is then empty. :meth:`each` returns them one by one.
+    #: The files of a record that names several; ``path`` is then empty. :attr:`contents` are those of any record.
     files: Sequence[FileContent] = ()
 
-    def each(self) -> Iterator[FileEvent]:
-        """Yield an event for each file that this one names: itself, unless it names several."""
-        if not self.files:
-            yield self
-            return
-        for file in self.files:
-            header = replace(self.header, kind=Kind.DROPPED, reason=file.reason) if file.reason else self.header
-            yield FileEvent(
-                header=header,
-                path=file.path,
-                policy=self.policy,
-                size=file.size,
-                sha256=file.sha256,
-                object_key=file.object_key,
-                media_type=file.media_type,
-                principal=self.principal,
-            )
+    @property
+    def contents(self) -> Sequence[FileContent]:
+        """What the event states of each file that it names: ``files``, or itself if it does not name several."""
+        if self.files:
+            return self.files
+        reason = self.header.reason if self.header.kind is Kind.DROPPED else ""
+        return (FileContent(self.path, self.size, self.sha256, self.object_key, self.media_type, reason),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
             return value.tolist()
         case dict():
             return _plain_items(value)
-        case RunPath() | events.Entry():
+        case RunPath() | events.Entry() | events.FileContent():
             return _plain_items(value._asdict())
         case list() | tuple():
             return [_plain(item) for item in value]

@@ -43,7 +43,9 @@ class Uploads:
                 raise BadParameter("objects", message)
         stored = await self._really_stored(known, md5s)
         return [
-            await self._step(sha256, known[sha256], md5s.get(sha256), stored=stored.get(sha256, False))
+            {"sha256": sha256.hex(), "stored": True}
+            if stored.get(sha256)
+            else await self._step(sha256, known[sha256], md5s.get(sha256))
             for sha256 in sizes
         ]
 
@@ -118,10 +120,9 @@ class Uploads:
             await object_table.set_missing(connection, self.entity, lost)
         return {sha256: one.seen for sha256, one in known.items()} | looked
 
-    async def _step(self, sha256: bytes, known: KnownObject, md5: bytes | None, *, stored: bool) -> dict[str, Any]:
-        answer: dict[str, Any] = {"sha256": sha256.hex(), "stored": stored}
-        if stored:
-            return answer
+    async def _step(self, sha256: bytes, known: KnownObject, md5: bytes | None) -> dict[str, Any]:
+        """Return how to store an object."""
+        answer: dict[str, Any] = {"sha256": sha256.hex(), "stored": False}
         if known.size > SINGLE_BYTES:
             upload_id = await self._upload(sha256, known.upload_id)
             return answer | {"upload_id": upload_id, "part_size": part_size(known.size)}

@@ -7,14 +7,13 @@ content stays until it is deleted, also if a later one is lost.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Received
 from runstream_consumers.runtime.postgres.run_key import run_key, writer_key
-from runstream_schemas.events import FileEvent, Kind
+from runstream_schemas.events import FileContent, FileEvent, Kind
 from runstream_schemas.exceptions import MalformedEvent
 from runstream_schemas.stored.names import problem_of_name
 from runstream_schemas.stored.objects import entity_key, object_key
@@ -36,26 +35,25 @@ class FileState(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A file, in the order of the columns of its table; offsets are -1 if there is no such event."""
 
     run: UUID
     path: str
     entity: UUID
-    stored: int = -1
-    size: int = 0
-    sha256: bytes | None = None
-    media_type: str = ""
-    announced: int = -1
-    lost: int = -1
-    reason: str = ""
-    deleted: int = -1
-    policy: str = ""
+    stored: int
+    size: int
+    sha256: bytes | None
+    media_type: str
+    announced: int
+    lost: int
+    reason: str
+    deleted: int
+    policy: str
     writer: UUID
     append_time: int
     time: int
-    principal: str = ""
+    principal: str
 
     @property
     def key(self) -> FileKey:
@@ -85,8 +83,7 @@ class FileRow:
         """Return what is known from both, of the same file. Commutative, associative and idempotent."""
         content = max(self, other, key=lambda one: one.stored)
         loss = max(self, other, key=lambda one: one.lost)
-        return replace(
-            max(self, other, key=lambda one: one.last),
+        return max(self, other, key=lambda one: one.last)._replace(
             stored=content.stored,
             size=content.size,
             sha256=content.sha256,
@@ -103,38 +100,50 @@ def rows_of(received: Received, event: FileEvent) -> Iterator[FileRow]:
 
     Raises MalformedEvent if the event has an invalid name, or a key that is not that of its content.
     """
-    for one in event.each():
-        if (row := _row(received, one)) is not None:
-            yield row
+    if event.kind not in {Kind.DATA, Kind.DROPPED, Kind.DELETED}:
+        return
+    blank = _blank(received, event)
+    for file in event.contents:
+        if file.path:
+            yield _row(blank, received.offset, event, file)
 
 
-def _row(received: Received, event: FileEvent) -> FileRow | None:
-    if not event.path or event.kind not in {Kind.DATA, Kind.DROPPED, Kind.DELETED}:
-        return None
-    if problem := problem_of_name(event.path):
-        raise MalformedEvent(f"Invalid name of a file {event.path[:100]!r}: {problem}")
-    row = FileRow(
+def _blank(received: Received, event: FileEvent) -> FileRow:
+    """Return what the rows of all files of an event have in common."""
+    return FileRow(
         run=run_key(event.run),
-        path=event.path,
+        path="",
         entity=UUID(hex=entity_key(event.run.entity)),
+        stored=-1,
+        size=0,
+        sha256=None,
+        media_type="",
+        announced=-1,
+        lost=-1,
+        reason="",
+        deleted=-1,
         policy=event.policy.value,
         writer=writer_key(event.writer.id),
         append_time=received.append_time,
         time=event.time,
         principal=_text(event.principal),
     )
-    match event.kind:
-        case Kind.DROPPED:
-            return replace(row, lost=received.offset, reason=_text(event.reason))
-        case Kind.DELETED:
-            return replace(row, deleted=received.offset)
-    if not event.object_key:
-        return replace(row, announced=received.offset)
-    if len(event.sha256) != 32 or event.object_key != object_key(event.run.entity, event.sha256):  # noqa: PLR2004
-        raise MalformedEvent(f"Invalid object key of file {event.path!r}: {event.object_key[:200]!r}")
-    return replace(
-        row, stored=received.offset, size=event.size, sha256=event.sha256, media_type=_text(event.media_type)
-    )
+
+
+def _row(blank: FileRow, offset: int, event: FileEvent, file: FileContent) -> FileRow:
+    path = file.path
+    if problem := problem_of_name(path):
+        raise MalformedEvent(f"Invalid name of a file {path[:100]!r}: {problem}")
+    if file.reason or event.kind is Kind.DROPPED:
+        return blank._replace(path=path, lost=offset, reason=_text(file.reason))
+    if event.kind is Kind.DELETED:
+        return blank._replace(path=path, deleted=offset)
+    if not file.object_key:
+        return blank._replace(path=path, announced=offset)
+    if len(file.sha256) != 32 or file.object_key != object_key(event.run.entity, file.sha256):  # noqa: PLR2004
+        raise MalformedEvent(f"Invalid object key of file {path!r}: {file.object_key[:200]!r}")
+    media_type = _text(file.media_type) if file.media_type else ""
+    return blank._replace(path=path, stored=offset, size=file.size, sha256=file.sha256, media_type=media_type)
 
 
 def fold(rows: dict[FileKey, FileRow], row: FileRow) -> None:

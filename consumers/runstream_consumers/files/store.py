@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from importlib.resources import files
-from operator import attrgetter
 
 from runstream_consumers.files.model import FileKey, FileRow, fold
 from runstream_consumers.runtime.plugin import Connection
@@ -13,15 +11,17 @@ from runstream_consumers.runtime.postgres.queries import columns_of, load_querie
 
 QUERIES = load_queries(files("runstream_consumers.files") / "queries.sql")
 
-_COLUMNS = attrgetter(*(field.name for field in fields(FileRow)))
-
 
 async def add(connection: Connection, new: Iterable[FileRow]) -> None:
-    """Merge what events say into the stored rows; each row is written once."""
+    """Merge what events say into the stored rows, in the transaction of the caller."""
     rows: dict[FileKey, FileRow] = {}
     for row in new:
         fold(rows, row)
-    if rows:
-        for found in await connection.fetch(QUERIES["load"], *columns_of(rows)):
-            fold(rows, FileRow(**found))
-        await connection.execute(QUERIES["save"], *columns_of(_COLUMNS(rows[key]) for key in sorted(rows)))
+    if not rows:
+        return
+    status = await connection.execute(QUERIES["insert"], *columns_of(rows[key] for key in sorted(rows)))
+    if status == f"INSERT 0 {len(rows)}":
+        return  # all are new, as most are
+    for found in await connection.fetch(QUERIES["load"], *columns_of(rows)):
+        fold(rows, FileRow(**found))
+    await connection.execute(QUERIES["update"], *columns_of(rows[key] for key in sorted(rows)))

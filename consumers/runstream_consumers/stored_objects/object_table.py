@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
+from typing import NamedTuple
 from uuid import UUID
 
 from runstream_consumers.runtime.plugin import Connection
@@ -20,8 +20,7 @@ _TRUSTED = timedelta(days=1)
 _RECENT = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownObject:
+class KnownObject(NamedTuple):
     """The row of an object."""
 
     size: int
@@ -46,12 +45,7 @@ async def want(connection: Connection, entity: str, sizes: Mapping[bytes, int]) 
     rows = await connection.fetch(
         QUERIES["want"], entity_uuid(entity), hashes, [sizes[one] for one in hashes], _TRUSTED, _RECENT
     )
-    return {
-        row["sha256"]: KnownObject(
-            size=row["size"], stored=row["stored"], seen=row["seen"], new=row["new"], upload_id=row["upload_id"]
-        )
-        for row in rows
-    }
+    return {sha256: KnownObject(*known) for sha256, *known in rows}
 
 
 async def set_stored(connection: Connection, entity: str, sizes: Mapping[bytes, int]) -> None:

@@ -18,11 +18,11 @@ written as (
         size = case when known.stored_at is null then excluded.size else known.size end
     returning sha256, size, upload_id, xmax = 0 as new, stored_at
 )
-select sha256, size, upload_id, new, stored_at is not null as stored,
-    stored_at is not null and stored_at > now() - $4::interval as seen
+select sha256, size, stored_at is not null as stored, stored_at is not null and stored_at > now() - $4::interval as seen,
+    new, upload_id
 from written
 union all
-select sha256, size, upload_id, false, true, stored_at > now() - $4::interval from recent
+select sha256, size, true, stored_at > now() - $4::interval, false, upload_id from recent
 
 -- name: set_stored
 insert into control.object as known (entity, sha256, size, stored_at)

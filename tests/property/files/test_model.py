@@ -99,16 +99,16 @@ def test_batches_repetitions_and_order_do_not_matter(events: list[FileEvent], da
 def test_a_file_has_its_last_content_until_it_is_deleted(events: list[FileEvent]) -> None:
     """The state follows from the events one after another: losses and announcements hide no content."""
     known = _folded(_rows(events))
-    each = [one for event in events for one in event.each()]
-    for path in {one.path for one in each}:
+    each = [(event.kind, one) for event in events for one in event.contents]
+    for path in {one.path for _, one in each}:
         state, content = FileState.DELETED, None
-        for one in (one for one in each if one.path == path):
+        for kind, one in ((kind, one) for kind, one in each if one.path == path):
             if one.object_key:
                 state, content = FileState.STORED, one.sha256
-            elif one.kind is Kind.DELETED:
+            elif kind is Kind.DELETED:
                 state = FileState.DELETED
             elif state is not FileState.STORED:
-                state = FileState.UPLOADING if one.kind is Kind.DATA else FileState.DROPPED
+                state = FileState.DROPPED if one.reason else FileState.UPLOADING
         (row,) = (row for row in known.values() if row.path == path)
         assert row.state is state
         if state is FileState.STORED:

@@ -79,13 +79,8 @@ def _file(content: Content, entity: str) -> FileContent:
     if content.lost:
         reason = content.lost[:LONGEST_REASON].encode(errors="backslashreplace").decode()
         return FileContent(path=content.label, reason=reason)
-    return FileContent(
-        path=content.label,
-        size=content.size,
-        sha256=content.sha256,
-        object_key=object_key(entity, content.sha256),
-        media_type=media_type_of(content.label),
-    )
+    sha256, label = content.sha256, content.label
+    return FileContent(label, content.size, sha256, object_key(entity, sha256), media_type_of(label))
 
 
 def _is_described(file: Any) -> bool:
