@@ -48,6 +48,10 @@ class Database:
                 await self._pool.release(connection)
 
 
+async def _keep_session(_connection: Connection) -> None:
+    """Leave a connection as it is after its transaction was ended: reads set nothing else, so a request is saved."""
+
+
 @asynccontextmanager
 async def open_database(dsn: str, limits: PoolLimits, *, read_only: bool = True) -> AsyncIterator[Database]:
     """Open a pool of connections and close it at the end; connects on first use."""
@@ -63,6 +67,7 @@ async def open_database(dsn: str, limits: PoolLimits, *, read_only: bool = True)
             "default_transaction_read_only": "on" if read_only else "off",
             "statement_timeout": str(int(limits.statement_s * 1000)),
         },
+        reset=_keep_session if read_only else None,
     )
     try:
         yield Database(pool, limits)

@@ -71,8 +71,12 @@ class Archive:
         self._work.submit(import_module, "runstream_consumers.archive.part")
 
     def start_opening(self, record: PartRecord) -> Future[OpenPart]:
-        """Open a part in a thread."""
-        return self._work.submit(self.open, record)
+        """Open a part: in a thread, or at once if its index was read before."""
+        if self._indexes.get(record.part) is None:
+            return self._work.submit(self.open, record)
+        opened: Future[OpenPart] = Future()
+        opened.set_result(self.open(record))
+        return opened
 
     def open(self, record: PartRecord) -> OpenPart:
         """Return a part; raises ObjectMissing, ObjectDamaged or StoreUnavailable."""
@@ -105,6 +109,9 @@ class Archive:
         except IndexDamaged as error:
             raise ObjectDamaged(key) from error
         self._indexes.put(record.part, opened, _OVERHEAD + 4 * file.used)
+        if record.files == 1:
+            # Its metadata, too, since most parts that are opened are read, and soon.
+            self._file(record, opened[0].files[0].size, opened[0].files[0].footer, 0)
         return opened
 
     def _file(self, record: PartRecord, size: int, footer: int, number: int) -> ParquetReader:

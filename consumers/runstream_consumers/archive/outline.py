@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +49,7 @@ class PartOutline:
         inside = np.minimum(end, last) - np.maximum(begin, first) + 1
         return int((blocks.rows * np.maximum(inside, 0) / (end - begin + 1)).sum())
 
-    def prepare(self, selection: Selection, *, bucket_rows: int) -> None:
-        """Begin to read what :meth:`points` needs."""
-        if levels := self._levels(bucket_rows):
-            self._part.load_levels(levels[0], self._part.selected(selection))
-
-    def points(
+    def start(
         self,
         selection: Selection,
         part: RowSource,
@@ -62,32 +58,57 @@ class PartOutline:
         *,
         bucket_rows: int,
         every_row: bool = False,
-    ) -> Iterator[OutlinePoints]:
-        """Yield the points of metrics in a range of steps (both inclusive), as far as a view shows them."""
+    ) -> Callable[[], Iterator[OutlinePoints]]:
+        """Begin to read points of metrics in a range of steps, as far as a view shows them; return what yields them."""
         numbers = self._part.selected(selection)
         if not (numbers or every_row):
-            return
-        wanted = Range(part, [writer.id for writer in self._part.index.writers], first, min(last, part.last_step))
+            return lambda: iter(())
+        index = self._part.index
+        wanted = Range(part, [writer.id for writer in index.writers], first, min(last, part.last_step))
+        chosen, ranges = self._chosen(wanted, bucket_rows)
+        reading = self._part.start_levels((level, number) for level in chosen for number in numbers)
+        groups = sorted({rows.start // index.group_rows for rows in ranges})
+        if numbers and groups and len(numbers) * len(groups) <= _AT_ONCE:
+            columns = {column for rows in ranges for column in self._row_columns(wanted, rows)}
+            of_every_row = self._part.file_of(numbers), sorted(columns)
+            reading += self._part.start_reading(of_every_row, numbers, groups)
+        return lambda: self._points(numbers, wanted, chosen, ranges, reading, every_row=every_row)
+
+    def _chosen(self, wanted: Range, bucket_rows: int) -> tuple[dict[int, Mask], list[RowRange]]:
+        """Return the buckets that have only wanted rows, by level, and the rows that are in no such bucket."""
         within: Mask | None = None
         buckets: Buckets | PartBlocks = self._part.index.blocks
-        levels = self._levels(bucket_rows)
-        for level in levels:
+        chosen = {}
+        for level in self._levels(bucket_rows):
             finer = self._part.index.buckets[level]
             candidates = np.ones(len(finer), dtype=np.bool_) if within is None else _inside(finer, buckets, within)
             complete, within = wanted.divide(finer, candidates)
             buckets = finer
+            if complete.any():
+                chosen[level] = complete
+            if not within.any():
+                return chosen, []
+        if within is None:
+            complete, within = wanted.divide(buckets, np.ones(len(buckets), dtype=np.bool_))
+            within |= complete
+        return chosen, list(shown_ranges(buckets, within, self._part.index.group_rows))
+
+    def _points(
+        self,
+        numbers: Sequence[int],
+        wanted: Range,
+        chosen: Mapping[int, Mask],
+        ranges: Iterable[RowRange],
+        reading: Iterable[Future[None]],
+        *,
+        every_row: bool,
+    ) -> Iterator[OutlinePoints]:
+        for read in reading:
+            read.result()
+        for level, complete in chosen.items():
             yield from self._of_level(numbers, level, complete)
             if every_row:
-                yield from self._ends(finer, complete)
-        candidates = np.ones(len(buckets), dtype=np.bool_)
-        if within is None:
-            complete, within = wanted.divide(buckets, candidates)
-            within |= complete
-        group_rows = self._part.index.group_rows
-        ranges = list(shown_ranges(buckets, within, group_rows))
-        groups = sorted({rows.start // group_rows for rows in ranges})
-        if len(numbers) * len(groups) <= _AT_ONCE:
-            self._part.load_values(numbers, groups)
+                yield from self._ends(self._part.index.buckets[level], complete)
         for rows in ranges:
             if every_row:
                 yield from self._rows(wanted, rows)
@@ -99,8 +120,6 @@ class PartOutline:
         return [level for level in reversed(range(len(self._part.index.buckets))) if LEVELS[level] <= bucket_rows]
 
     def _of_level(self, numbers: Sequence[int], level: int, complete: Mask) -> Iterator[OutlinePoints]:
-        if not complete.any():
-            return
         index = self._part.index
         writers = index.buckets[level].writer
         for number in numbers:
@@ -136,26 +155,43 @@ class PartOutline:
 
     def _rows(self, wanted: Range, rows: RowRange) -> Iterator[OutlinePoints]:
         """Yield the wanted ones of some rows of one writer."""
-        steps, times, offsets = self._part.row_columns(rows.start, rows.stop, _OF_EVERY_ROW, 0)
-        good = wanted.shown(rows.writer, steps, offsets)
+        steps, times, good = self._wanted(wanted, rows, 0)
         if good.any():
             writer = self._part.index.writers[rows.writer].id
             yield OutlinePoints(EVERY_ROW, writer, steps[good], times[good], np.zeros(int(good.sum())), None)
 
     def _of_rows(self, numbers: Sequence[int], wanted: Range, rows: RowRange) -> Iterator[OutlinePoints]:
         """Yield the values of rows of one writer."""
-        file = self._part.file_of(numbers)
-        steps, times, offsets = self._part.row_columns(rows.start, rows.stop, _OF_EVERY_ROW, file)
-        good = wanted.shown(rows.writer, steps, offsets)
+        steps, times, good = self._wanted(wanted, rows, self._part.file_of(numbers))
         if not good.any():
             return
         directory, writer = self._part.index.directory, self._part.index.writers[rows.writer].id
+        is_whole = bool(good.all())
         for number, (index, values) in zip(numbers, self._part.values(numbers, rows.start, rows.stop), strict=True):
+            key = key_of(directory.columns[number][0])
+            if is_whole and index is None:
+                yield OutlinePoints(key, writer, steps, times, values.astype(np.float64, copy=False), None)
+                continue
             chosen = good if index is None else good[index]
             if chosen.any():
                 at = np.flatnonzero(good) if index is None else index[chosen]
                 points = values[chosen].astype(np.float64)
-                yield OutlinePoints(key_of(directory.columns[number][0]), writer, steps[at], times[at], points, None)
+                yield OutlinePoints(key, writer, steps[at], times[at], points, None)
+
+    def _wanted(self, wanted: Range, rows: RowRange, file: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask]:
+        """Return the steps and times of some rows of one writer, and which of them are wanted."""
+        columns = self._row_columns(wanted, rows)
+        steps, times, *offsets = self._part.row_columns(rows.start, rows.stop, columns, file)
+        if offsets:
+            return steps, times, wanted.shown(rows.writer, steps, offsets[0])
+        return steps, times, wanted.within(rows.writer, steps, self._part.record.first_offset)
+
+    def _row_columns(self, wanted: Range, rows: RowRange) -> Sequence[int]:
+        """Return what of every row is needed: without its offset, unless rows were hidden while these arrived."""
+        record = self._part.record
+        if wanted.needs_offsets(rows.writer, record.first_offset, record.last_offset):
+            return _OF_EVERY_ROW
+        return _OF_EVERY_ROW[:2]
 
 
 def _inside(finer: Buckets, coarser: Buckets | PartBlocks, chosen: Mask) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runstream_consumers.archive.columns import OFFSET, ORDER, ROW_COLUMNS, STEP, TIME, ColumnId
 from runstream_consumers.archive.layout import PartRecord
 from runstream_consumers.archive.parquet.reader import GroupColumn, ParquetReader
-from runstream_consumers.archive.part_blocks import PartBlock, divided
+from runstream_consumers.archive.part_blocks import PartBlock
 from runstream_consumers.archive.part_index import PartIndex
 from runstream_consumers.archive.pyramid.levels import Level
 from runstream_consumers.archive.storage.cache import Cache
@@ -52,20 +52,11 @@ class OpenPart:
             found = self._selected[wanted] = self.index.directory.selected(selection)
         return found
 
-    def blocks(self, wanted: Callable[[PartBlock], bool], rows: int) -> Iterator[PartBlock]:
-        """Yield the wanted blocks; those of more than twice ``rows`` rows are divided."""
-        for block in self.index.blocks.listed():
-            if not wanted(block):
-                continue
-            if block.rows // 2 <= rows or not self.index.buckets:
-                yield block
-            else:
-                yield from filter(wanted, divided(block, self.index.buckets[0], rows))
-
     def event(self, block: PartBlock, selection: Selection) -> LogEvent:
         """Return the rows of a block with the selected columns."""
         numbers = self.selected(selection)
         stop = block.start + block.rows
+        self._read_together(numbers, block.start, stop)
         steps, times, orders, _ = self.row_columns(block.start, stop, _OF_EVERY_ROW, self.file_of(numbers))
         columns = [
             column
@@ -100,7 +91,7 @@ class OpenPart:
             [column.part(*self._within(group, start, stop))[1] for column in found]
             for group, found in zip(self._groups(start, stop), groups, strict=True)
         ]
-        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        return [pieces[0] if len(pieces) == 1 else np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
     def values(self, numbers: Sequence[int], start: int, stop: int) -> list[tuple[NDArray[np.int64] | None, Any]]:
         """Return of each column the rows that have a value, relative to ``start``, None for all, and the values."""
@@ -127,21 +118,41 @@ class OpenPart:
             self.decoded.put(key, found, 120 * len(found.bucket))
         return found
 
-    def load_values(self, numbers: Sequence[int], groups: Iterable[int]) -> None:
-        """Read columns of row groups, with those that every row has, at once."""
-        files: dict[int, set[int]] = {self.file_of(numbers): set(_OF_EVERY_ROW)}
-        for number in numbers:
+    def start_reading(
+        self, rows: tuple[int, Sequence[int]], values: Sequence[int], groups: Sequence[int]
+    ) -> list[Future[None]]:
+        """Begin to read columns of row groups at once: those of one file that every row has, and those of values."""
+        files: dict[int, set[int]] = {rows[0]: set(rows[1])}
+        for number in values:
             file, position = self.index.directory.place(number)
             files.setdefault(file, set()).add(position)
-        wanted = list(groups)
-        for file, columns in files.items():
-            reader = self.file(file)
-            reader.file.load(one for group in wanted for one in reader.ranges(group, sorted(columns)))
+        needed = ((file, group, column) for file, columns in files.items() for group in groups for column in columns)
+        if all(self.decoded.get((self.record.part, *place)) is not None for place in needed):
+            return []
+        return [self.start(lambda: self._read(files, groups))]
 
-    def load_levels(self, level: int, columns: Sequence[int]) -> None:
-        """Begin to read a level of metrics."""
-        ranges = [self.index.place(level, column) for column in columns]
-        self.start(lambda: self.index_file.load(ranges))
+    def start_levels(self, places: Iterable[tuple[int, int]]) -> list[Future[None]]:
+        """Begin to read levels of metrics."""
+        missing = [place for place in places if self.decoded.get((self.record.part, "level", *place)) is None]
+        if not missing:
+            return []
+        ranges = [self.index.place(*place) for place in missing]
+        return [self.start(lambda: self.index_file.load(ranges))]
+
+    def _read_together(self, numbers: Sequence[int], start: int, stop: int) -> None:
+        """Read columns between two rows with those that every row has: one request for both."""
+        file = self.file_of(numbers)
+        places = [self.index.directory.place(number) for number in numbers]
+        columns = [*_OF_EVERY_ROW, *(position for found, position in places if found == file)]
+        for group in self._groups(start, stop):
+            self._group(file, group, columns)
+
+    def _read(self, files: Mapping[int, Iterable[int]], groups: Sequence[int]) -> None:
+        for number, columns in files.items():
+            reader = self.file(number)
+            reader.file.load(one for group in groups for one in reader.ranges(group, sorted(columns)))
+            for group in groups:
+                self._group(number, group, sorted(columns))
 
     def _group(self, file: int, group: int, columns: Sequence[int]) -> list[GroupColumn]:
         found = {column: self.decoded.get((self.record.part, file, group, column)) for column in columns}

@@ -46,6 +46,18 @@ class Range:
         complete = some & (buckets.first_step >= self._first) & (buckets.last_step <= last) & (limit == later)
         return complete, some & ~complete
 
+    def needs_offsets(self, writer: int, first: int, last: int) -> bool:
+        """Return whether offsets from one to another decide which rows of a writer are wanted."""
+        return self._limit(writer, first) != self._limit(writer, last)
+
+    def within(self, writer: int, steps: NDArray[np.int64], offset: int) -> Mask:
+        """Return for each of some rows of a writer whether it is wanted, if all offsets decide as one of them does."""
+        limit = self._limit(writer, offset)
+        if limit == _NONE:
+            return np.zeros(len(steps), dtype=np.bool_)
+        found: Mask = (steps >= self._first) & (steps <= min(limit, self._last))
+        return found
+
     def shown(self, writer: int, steps: NDArray[np.int64], offsets: NDArray[np.int64]) -> Mask:
         """Return for each of some rows of a writer, by their arrival, whether it is wanted."""
         begins = np.concatenate(([0], np.flatnonzero(np.diff(offsets)) + 1))
@@ -62,6 +74,11 @@ class Range:
         self, buckets: Buckets | PartBlocks, candidates: Mask
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the last shown step of the first and of the last row of each bucket."""
+        if len(self._writers) == 1 and len(buckets):
+            ends = int(buckets.offset.min()), int(buckets.last_offset.max())
+            if not self.needs_offsets(0, *ends):
+                same = np.full(len(buckets), self._limit(0, ends[0]))
+                return same, same
         first, later = np.full(len(buckets), _NONE), np.full(len(buckets), _NONE)
         for writer in np.unique(buckets.writer[candidates]).tolist():
             of_writer = candidates & (buckets.writer == writer)

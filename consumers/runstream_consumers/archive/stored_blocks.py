@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from runstream_consumers.archive.arrivals import Arrivals
 from runstream_consumers.archive.layout import PartRecord
 from runstream_consumers.archive.manifest import PostgresManifest
 from runstream_consumers.archive.overview import Extent, Overview, OverviewBlocks, OverviewManifest, read_overview
-from runstream_consumers.archive.part_blocks import PartBlock
+from runstream_consumers.archive.part_blocks import PartBlock, divided
 from runstream_consumers.history.block_source import BlockSource, Outline, merge_blocks
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.model import NO_STEP
@@ -244,29 +244,54 @@ class StoredBlocks:
 
         Those of more than twice ``rows`` rows are divided.
         """
-        held: list[tuple[int, int, OpenPart, PartBlock]] = []
-        number = count()
+        held = _HeldBlocks(order, wanted, rows)
         opening: dict[UUID, Future[OpenPart]] = {}
         for index, record in enumerate(parts):
-            for block in _ready(held, before(record)):
+            for block in held.ready(before(record)):
                 yield block
             for ahead in parts[index : index + _AHEAD]:
                 if ahead.part not in opening:
                     opening[ahead.part] = self._archive.start_opening(ahead)
-            part = await _result(opening.pop(record.part))
-            for found in part.blocks(wanted, rows):
-                heappush(held, (order(found), next(number), part, found))
-        for block in _ready(held, None):
+            held.add(await _result(opening.pop(record.part)))
+        for block in held.ready(None):
             yield block
 
 
-def _ready(held: list[tuple[int, int, OpenPart, PartBlock]], limit: int | None) -> Sequence[Sequence[Block]]:
-    """Remove and return, in batches, the blocks that come before others that are not known yet."""
-    ready: list[Block] = []
-    while held and (limit is None or held[0][0] < limit):
-        _, _, part, block = heappop(held)
-        ready.append(_block(part, block))
-    return [ready[start : start + _BATCH] for start in range(0, len(ready), _BATCH)]
+class _HeldBlocks:
+    """Wanted blocks of parts in order; those of more than twice ``rows`` rows are divided when it is their turn."""
+
+    def __init__(self, order: Callable[[PartBlock], int], wanted: Callable[[PartBlock], bool], rows: int) -> None:
+        self._order = order
+        self._wanted = wanted
+        self._rows = rows
+        #: What it is ordered by, a number, the part, the block, and whether it is not to be divided.
+        self._held: list[tuple[int, int, OpenPart, PartBlock, bool]] = []
+        self._number = count()
+
+    def add(self, part: OpenPart) -> None:
+        """Add the wanted blocks of a part."""
+        for block in filter(self._wanted, part.index.blocks.listed()):
+            self._push(part, block, is_whole=block.rows // 2 <= self._rows or not part.index.buckets)
+
+    def ready(self, limit: int | None) -> Iterator[Sequence[Block]]:
+        """Remove and yield, in batches, the blocks that come before others that are not known yet."""
+        ready: list[Block] = []
+        size = 4
+        while self._held and (limit is None or self._held[0][0] < limit):
+            _, _, part, block, is_whole = heappop(self._held)
+            if is_whole:
+                ready.append(_block(part, block))
+            else:
+                for piece in filter(self._wanted, divided(block, part.index.buckets[0], self._rows)):
+                    self._push(part, piece, is_whole=True)
+            if len(ready) == size:
+                yield ready
+                ready, size = [], min(2 * size, _BATCH)
+        if ready:
+            yield ready
+
+    def _push(self, part: OpenPart, block: PartBlock, *, is_whole: bool) -> None:
+        heappush(self._held, (self._order(block), next(self._number), part, block, is_whole))
 
 
 def _block(part: OpenPart, block: PartBlock) -> Block:
@@ -283,4 +308,4 @@ def _block(part: OpenPart, block: PartBlock) -> Block:
 
 
 async def _result(future: Future[T]) -> T:
-    return await asyncio.wrap_future(future)
+    return future.result() if future.done() else await asyncio.wrap_future(future)

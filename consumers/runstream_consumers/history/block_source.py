@@ -36,10 +36,7 @@ class Outline(Protocol):
     def rows(self, first: int, last: int) -> int:
         """Return about how many rows are in a range of steps (both inclusive)."""
 
-    def prepare(self, selection: Selection, *, bucket_rows: int) -> None:
-        """Begin to read what :meth:`points` needs; returns at once."""
-
-    def points(
+    def start(
         self,
         selection: Selection,
         part: RowSource,
@@ -48,11 +45,12 @@ class Outline(Protocol):
         *,
         bucket_rows: int,
         every_row: bool = False,
-    ) -> Iterator[OutlinePoints]:
-        """Yield the points of the selected metrics in a range of steps (both inclusive), as far as a view shows them.
+    ) -> Callable[[], Iterator[OutlinePoints]]:
+        """Begin to read the points of the selected metrics in a range of steps, and return what yields them.
 
-        Buckets of at most ``bucket_rows`` rows are represented by their points at the ends and their extremes; with
-        0, every value is a point. With ``every_row``, the rows are a metric, too: zeros under the key EVERY_ROW.
+        The range is inclusive, and of it what a view shows. Buckets of at most ``bucket_rows`` rows are represented by
+        their points at the ends and their extremes; with 0, every value is a point. With ``every_row``, the rows are a
+        metric, too: zeros under the key EVERY_ROW.
         """
 
 

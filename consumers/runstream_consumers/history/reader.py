@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from runstream_consumers.history.block_source import (
     BlockSource,
@@ -47,6 +49,8 @@ __all__ = [
     "scan",
     "series",
 ]
+
+T = TypeVar("T")
 
 BlocksByStep = Callable[[BlockSource, Sequence[RowSource], Stream, int, int], AsyncIterator[Sequence[Block]]]
 
@@ -117,8 +121,8 @@ async def series(
     """
     collector = SeriesCollector(query, samples, origins, every_row=every_row)
     async with source.reading(run_key(run), query.stream, query.first, query.last) as stored:
-        await _collect(stored, await load_view(stored, run, query.stream), collector, joined=joined)
-    return await asyncio.to_thread(collector.result)
+        rest = await _collect(stored, await load_view(stored, run, query.stream), collector, joined=joined)
+    return await asyncio.to_thread(_result, collector, rest)
 
 
 async def chart(
@@ -128,31 +132,48 @@ async def chart(
     *,
     samples: int,
     origins: dict[bytes, Origin],
+    render: Callable[[dict[tuple[str, bytes], Series]], T],
     known: str | None = None,
-) -> tuple[str, dict[tuple[str, bytes], Series] | None]:
-    """Return the fingerprint of a run and its joined :func:`series`, or None for them if the fingerprint is known."""
+) -> tuple[str, T | None]:
+    """Return the fingerprint of a run and its joined :func:`series`, or None for them if the fingerprint is known.
+
+    ``render`` makes of the series what is returned; it is called in a thread.
+    """
     collector = SeriesCollector(query, samples, origins, every_row=False)
     async with source.reading(run_key(run), query.stream, query.first, query.last) as stored:
         view = await load_view(stored, run, query.stream)
         found = await _fingerprint(stored, view, query.stream)
         if found == known:
             return found, None
-        await _collect(stored, view, collector, joined=True)
-    return found, await asyncio.to_thread(collector.result)
+        rest = await _collect(stored, view, collector, joined=True)
+    return found, await asyncio.to_thread(lambda: render(_result(collector, rest)))
 
 
-async def _collect(source: BlockSource, view: Sequence[RowSource], collector: SeriesCollector, *, joined: bool) -> None:
+def _result(collector: SeriesCollector, rest: Sequence[Callable[[], None]]) -> dict[tuple[str, bytes], Series]:
+    for work in rest:
+        work()
+    return collector.result()
+
+
+async def _collect(
+    source: BlockSource, view: Sequence[RowSource], collector: SeriesCollector, *, joined: bool
+) -> Sequence[Callable[[], None]]:
+    """Collect the points of a view; return what remains to be done in a thread, since changing threads takes time."""
     query = collector.query
     if joined:
         collector.lines = {writer.bytes: line.bytes for writer, line in lines_of(view).items()}
     blocks_of: BlocksByStep = blocks_by_step
+    work: list[Callable[[], None]] = []
     if collector.may_draw:
         outlines = await outlines_by_part(source, view, query.stream, query.first, query.last)
         if collector.can_draw(view, outlines):
-            await asyncio.to_thread(collector.draw, outlines)
+            work.append(lambda: collector.draw(collector.start(outlines)))
             blocks_of = recent_by_step
     async for blocks in blocks_of(source, view, query.stream, query.first, query.last):
-        await asyncio.to_thread(collector.extend, blocks)
+        work.append(partial(collector.extend, blocks))
+        if len(work) > 1:
+            await asyncio.to_thread(work.pop(0))
+    return work
 
 
 async def sample(source: BlockSource, run: RunPath, query: RowQuery, *, samples: int) -> RowTable | None:

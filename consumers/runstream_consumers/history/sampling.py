@@ -72,13 +72,18 @@ def thin(series: Series, samples: int) -> Series:
     Intervals hold the same number of logged points, so that an outlying step does not push all others into one. NaN is
     kept only if an interval holds nothing else.
     """
-    order = np.argsort(series.steps, kind="stable")
-    weights = None if series.weights is None else series.weights[order]
-    if len(order) > samples:
-        interval = _intervals(len(order), weights, max(1, (samples - 2) // 2))
-        kept = _extremes(series.values[order], interval)
+    order = None
+    values, weights = series.values, series.weights
+    if (series.steps[1:] < series.steps[:-1]).any():
+        order = np.argsort(series.steps, kind="stable")
+        values, weights = values[order], None if weights is None else weights[order]
+    if len(values) > samples:
+        interval = _intervals(len(values), weights, max(1, (samples - 2) // 2))
+        kept = _extremes(values, interval)
         weights = _shared(interval, kept, weights)
-        order = order[kept]
+        order = kept if order is None else order[kept]
+    if order is None:
+        return series
     return Series(steps=series.steps[order], times=series.times[order], values=series.values[order], weights=weights)
 
 
@@ -178,10 +183,15 @@ def _extremes(values: NDArray[np.float64], interval: NDArray[np.int64]) -> NDArr
     changes = number[highest[1:]] != number[highest[:-1]]
     highest = highest[np.concatenate((changes, [True]))] if len(highest) else highest
     nothing_else = starts[np.logical_and.reduceat(missing, starts)]
-    return np.unique(np.concatenate(([0, len(values) - 1], lowest, highest, nothing_else)).astype(np.int64))
+    kept = np.zeros(len(values), dtype=np.bool_)
+    for rows in ([0, len(values) - 1], lowest, highest, nothing_else):
+        kept[rows] = True
+    return np.flatnonzero(kept)
 
 
 def _joined(parts: list[Series]) -> Series:
+    if len(parts) == 1:
+        return parts[0]
     return Series(
         steps=np.concatenate([part.steps for part in parts]),
         times=np.concatenate([part.times for part in parts]),

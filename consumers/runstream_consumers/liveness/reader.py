@@ -12,6 +12,9 @@ from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
 from runstream_schemas.topics import RunPath
 
+#: The statement that returns the writers of a run, whose key is its parameter.
+WRITERS = QUERIES["writers_of"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterState:
@@ -72,7 +75,7 @@ async def state(connection: Connection, run: RunPath) -> RunState | None:
     return RunState(
         state=row["state"],
         qualifiers=row["qualifiers"],
-        writers=[_writer(found) for found in await connection.fetch(QUERIES["writers_of"], key)],
+        writers=[_writer(found) for found in await connection.fetch(WRITERS, key)],
         transitions=[
             Transition(time=found["time"], from_state=found["before"], to_state=found["after"], reason=found["reason"])
             for found in await connection.fetch(QUERIES["transitions_of"], key)

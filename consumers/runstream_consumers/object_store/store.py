@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
+from http.client import HTTPException
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
 from urllib.parse import SplitResult, quote, urlencode
@@ -24,6 +25,7 @@ from minio.error import MinioException, S3Error
 from urllib3.response import BaseHTTPResponse
 
 from runstream_consumers.object_store.presigning import SignedRequest, Signer
+from runstream_consumers.object_store.ranges import RangeClient
 from runstream_consumers.settings import ServerSettings
 
 #: Less than that, S3 does not accept as a part of an object.
@@ -170,6 +172,7 @@ class ObjectStore:
         self.expires_s = settings.s3_url_expires_s
         #: The URLs of the bucket, for own requests and for those of clients.
         self._url, self._public_url = (one.url_of(self._bucket, settings.s3_region) for one in (self._client, public))
+        self._ranges = RangeClient(self._url.geturl())
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     @classmethod
@@ -189,6 +192,7 @@ class ObjectStore:
         """End the threads once they are idle, and close the connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._pool.clear()
+        self._ranges.close()
 
     def presign_get(self, key: str, *, expires_s: int) -> SignedRequest:
         """Return the request that reads an object."""
@@ -228,12 +232,12 @@ class ObjectStore:
         with _translated(key):
             request = self._sign(self._url, "GET", key, 60)
             headers = {"Range": f"bytes={start}-{start + length - 1}"}
-            answer = self._pool.request("GET", request.url, headers=headers)
+            answer = self._ranges.get(request.url, headers)
         if answer.status == HTTPStatus.NOT_FOUND:
             raise ObjectMissing(key)
         if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
             raise StoreUnavailable(f"The object store refuses a request: HTTP {answer.status}")
-        data: bytes = answer.data
+        data = answer.data
         # A store need not respect the range; rclone does, with the status of a whole object.
         if answer.status == HTTPStatus.OK and "Content-Range" not in answer.headers:
             data = data[start : start + length]
@@ -340,7 +344,7 @@ def _translated(key: str) -> Iterator[None]:
         if error.code == "InvalidRange":
             raise ObjectDamaged(key) from error
         raise StoreUnavailable(f"The object store refuses a request: {error.code} {error.message}") from error
-    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (MinioException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
         raise StoreUnavailable(f"The object store does not answer ({type(error).__name__}).") from error
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -62,14 +62,15 @@ from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
 
+#: In the order in which they are tried: reads of rows are the most frequent requests.
 _ROUTERS = (
+    history,
     connection,
     registry,
     projects,
     runs,
     resume_state,
     commands,
-    history,
     following,
     exports,
     alerts,
@@ -98,10 +99,12 @@ def include_consumer_routes(app: FastAPI) -> None:
         app.include_router(routes(context), prefix=f"/api/v1/consumers/{consumer.name}", tags=[consumer.name])
 
 
-def _connection(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
-    """Return a connection of the pool, which is opened after the routes are added."""
-    found: AbstractAsyncContextManager[Connection] = app.state.services.database.connection()
-    return found
+@asynccontextmanager
+async def _connection(app: FastAPI) -> AsyncIterator[Connection]:
+    """Provide a connection of the pool, which is opened after the routes are added; settings end with its use."""
+    async with app.state.services.database.connection() as found:
+        yield found
+        await found.reset()
 
 
 def stop_streams(app: FastAPI) -> None:

@@ -17,6 +17,9 @@ from runstream_schemas import values
 from runstream_schemas.summary_algebra.state_codec import encode_state
 from runstream_schemas.topics import RunPath
 
+#: The statement that describes a run, whose key is its parameter.
+DESCRIPTION = QUERIES["attributes"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDocument:
@@ -70,9 +73,12 @@ async def attributes(connection: Connection, run: RunPath) -> dict[str, Any]:
 
 async def description(connection: Connection, run: RunPath) -> RunDocument | None:
     """Return the attributes of a run and when it was created, or None if the run is not known."""
-    row = await connection.fetchrow(QUERIES["attributes"], run_key(run))
-    if row is None:
-        return None
+    row = await connection.fetchrow(DESCRIPTION, run_key(run))
+    return None if row is None else described(run, row)
+
+
+def described(run: RunPath, row: Any) -> RunDocument:
+    """Return the document that a row of :data:`DESCRIPTION` describes."""
     found = changed_texts({"attributes": row["attributes"]}, row["changes"])["attributes"]
     return RunDocument(run=run, attributes=found, created=row["created"])
 

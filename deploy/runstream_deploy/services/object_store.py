@@ -16,6 +16,9 @@ from runstream_deploy.processes.child import Command
 from runstream_deploy.processes.ports import LOOPBACK
 from runstream_deploy.services.service import Service, wheel_version
 
+#: For requests for a few kilobytes of an object: no buffer that is filled ahead, no wait for what is before them, and
+#: no MD5 of an object, which is its entity tag, that is computed again every five minutes.
+_FOR_RANGES = ("--buffer-size", "0", "--vfs-read-wait", "0", "--dir-cache-time", "24h")
 #: Beginning of the names of files that are being uploaded; lists hide them.
 _LEFTOVER = ".rclone_temp_"
 
@@ -46,7 +49,15 @@ class ObjectStore(Service):
     def command(self) -> Command:
         """Return the command that runs the server; the key is passed in the environment, which ``ps`` does not show."""
         return Command(
-            arguments=[str(rclone()), "serve", "s3", "--addr", f"{LOOPBACK}:{self.port}", str(self.folder)],
+            arguments=[
+                str(rclone()),
+                "serve",
+                "s3",
+                "--addr",
+                f"{LOOPBACK}:{self.port}",
+                *_FOR_RANGES,
+                str(self.folder),
+            ],
             environment={
                 "RCLONE_CONFIG": os.devnull,
                 "RCLONE_AUTH_KEY": f'"{self.access_key},{self.secret_key}"',

@@ -12,7 +12,7 @@ from runstream_consumers.archive.overview import Extent, read_overview
 from runstream_consumers.archive.stored_blocks import StoredBlocks
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.postgres_blocks import PostgresBlocks
-from runstream_consumers.history.reader import HistoryRow, RowQuery, chart, fingerprint, scan
+from runstream_consumers.history.reader import HistoryRow, RowQuery, Series, chart, fingerprint, scan
 from runstream_consumers.history.selection import NO_COLUMN
 from runstream_consumers.runtime.postgres.connection import connected
 from runstream_consumers.runtime.postgres.run_key import run_key
@@ -67,8 +67,12 @@ async def _pages(blocks: StoredBlocks, **query: Any) -> list[HistoryRow]:
 
 async def _points(blocks: StoredBlocks, first: int, last: int) -> list[tuple[int, float]]:
     query = RowQuery(keys=["at"], min_step=first, max_step=last)
-    _, found = await chart(blocks, RUN, query, samples=500, origins={})
-    return [(int(step), float(value)) for one in (found or {}).values() for step, value in zip(one.steps, one.values)]  # noqa: B905
+    _, found = await chart(blocks, RUN, query, samples=500, origins={}, render=_listed)
+    return found or []
+
+
+def _listed(found: dict[tuple[str, bytes], Series]) -> list[tuple[int, float]]:
+    return [pair for one in found.values() for pair in zip(one.steps.tolist(), one.values.tolist(), strict=True)]
 
 
 async def _check(connection: Connection, archive: Archive) -> int:

@@ -63,6 +63,26 @@ def test_ranges_are_read_once(ranges: Sequence[tuple[int, int]], at_once: int) -
     assert len(reads) == count <= len(ranges)
 
 
+_RANGES = st.lists(st.tuples(st.integers(0, 199_000), st.integers(0, 30_000)), min_size=1, max_size=5)
+
+
+@given(st.lists(st.tuples(st.booleans(), _RANGES), max_size=8))
+def test_ranges_that_were_forgotten_are_read_again(changes: Sequence[tuple[bool, list[tuple[int, int]]]]) -> None:
+    """What is read is the object whatever was forgotten before, and what was not forgotten is in memory."""
+    data = bytes(number * 7 % 251 for number in range(250_000))
+    with ThreadPoolExecutor(2) as threads:
+        file = ObjectFile(lambda _, begin, length: data[begin : begin + length], "key", len(data), threads)
+        for is_read, ranges in [*changes, (True, [(0, 250_000)])]:
+            if not is_read:
+                file.forget(ranges)
+                continue
+            file.load(ranges)
+            assert all(file.memory[begin : begin + length] == data[begin : begin + length] for begin, length in ranges)
+        assert file.used == 250_000
+        file.forget([(100_000, 100_000)])
+        assert (file.used, file.memory[:100_000], file.memory[200_000:]) == (150_000, data[:100_000], data[200_000:])
+
+
 def test_a_cache_keeps_what_was_used_last() -> None:
     """Items that were not used for longest are removed once there is too much."""
     cache: Cache[str] = Cache(10)

@@ -19,7 +19,9 @@ from runstream_consumers.liveness import failures
 from runstream_consumers.liveness import reader as liveness
 from runstream_consumers.liveness.failures import WriterFailure
 from runstream_consumers.runtime.postgres import reader as runtime
+from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_consumers.summary import reader as summary
+from runstream_schemas import values
 from runstream_schemas.attributes import Attributes, display_name, validated
 from runstream_schemas.events import Failure, Role
 from runstream_schemas.topics import RunPath
@@ -31,6 +33,18 @@ OPEN = frozenset({"pending", "running", "preempting"})
 _NOTED_OFFSET_S = 60
 #: By which ``start_time`` and the stored time of the start may differ: the latter is in microseconds.
 _ROUNDING_S = 1e-3
+
+
+#: Whether a run was deleted and its description, by one statement.
+_HEAD = (
+    f"select ({runtime.IS_DELETED}) as is_deleted, described.* "  # noqa: S608 — of constants
+    f"from (select) as this left join ({summary.DESCRIPTION}) as described on true"
+)
+#: Whether a run was deleted, and its writers.
+_WRITERS = (
+    f"select ({runtime.IS_DELETED}) as is_deleted, "  # noqa: S608 — of constants
+    f"array(select row(writer, role, details) from ({liveness.WRITERS}) as found) as writers"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +140,25 @@ async def find(connection: Connection, run: RunPath) -> FoundRun:
 
 async def client_start(connection: Connection, run: RunPath) -> float | None:
     """Return :attr:`FoundRun.client_start` of a run; raises RunNotFound and RunDeleted. Reads less than all of it."""
-    document = await summary.description(connection, run)
-    if document is None:
-        return (await find(connection, run)).client_start
-    if await runtime.is_deleted(connection, run):
+    row = await connection.fetchrow(_HEAD, run_key(run))
+    if row["is_deleted"]:
         raise RunDeleted(run)
-    return FoundRun(run=run, document=document, state=None).client_start
+    if row["attributes"] is None:
+        return (await find(connection, run)).client_start
+    return FoundRun(run=run, document=summary.described(run, row), state=None).client_start
+
+
+async def writer_labels(connection: Connection, run: RunPath) -> dict[bytes, str]:
+    """Return the :func:`labels` of a run's writers; raises RunNotFound and RunDeleted. Reads less than all of it."""
+    is_deleted, writers = await connection.fetchrow(_WRITERS, run_key(run))
+    if is_deleted:
+        raise RunDeleted(run)
+    if not writers:
+        await find(connection, run)
+    return {
+        writer.bytes: values.load(details)["label"] or default_label(writer.bytes, role)
+        for writer, role, details in writers
+    }
 
 
 def has_path(tree: Mapping[str, Any], key: str) -> bool:
@@ -256,12 +283,13 @@ def seconds(microseconds: int) -> float:
 
 def labels(states: Sequence[liveness.WriterState]) -> dict[bytes, str]:
     """Return the label of each writer; its role and the first digits of its id if it has none."""
-    return {writer.writer: writer.label or f"{_role_label(writer)} {writer.writer.hex()[:6]}" for writer in states}
+    return {writer.writer: writer.label or default_label(writer.writer, writer.role) for writer in states}
 
 
-def _role_label(writer: liveness.WriterState) -> str:
+def default_label(writer: bytes, role: str) -> str:
+    """Return the label of a writer that has none."""
     # The rows of a shipper in the history are those of TensorBoard's event files.
-    return "TensorBoard" if writer.role == Role.SHIPPER.value else writer.role
+    return f"{'TensorBoard' if role == Role.SHIPPER.value else role} {writer.hex()[:6]}"
 
 
 def _writer_state(writer: liveness.WriterState, failure: Failure | None) -> models.WriterState:

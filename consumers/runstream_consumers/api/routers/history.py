@@ -136,17 +136,20 @@ async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery
     response has an `ETag`; a request with `If-None-Match` gets 304 while the rows of the run are unchanged.
     """
     async with reading(reads) as connection:
-        await documents.client_start(connection, run)
-        labels = documents.labels((await writers_of_runs(connection, [run])).get(run, ()))
+        labels = await documents.writer_labels(connection, run)
         origins: dict[bytes, Origin] = {}
         known = request.headers.get("if-none-match", "").removeprefix('W/"').removesuffix('"')
-        found, points = await history.chart(
-            reads.blocks(connection), run, query, samples=samples, origins=origins, known=known
+        found, text = await history.chart(
+            reads.blocks(connection),
+            run,
+            query,
+            samples=samples,
+            origins=origins,
+            render=lambda points: render_series(points, labels, origins),
+            known=known,
         )
         headers = {"ETag": f'W/"{found}"'}
-        if points is None:
-            return Response(status_code=304, headers=headers)
-        return _json(await asyncio.to_thread(render_series, points, labels, origins), headers)
+        return Response(status_code=304, headers=headers) if text is None else _json(text, headers)
 
 
 @of_projects.get("/series", summary="Points of metrics of several runs", responses=described(CurveList))

@@ -63,12 +63,17 @@ class ParquetReader:
             yield begin, chunk.total_compressed_size
 
     def read(self, group: int, columns: Sequence[int]) -> list[GroupColumn]:
-        """Return some columns of a row group; raises ObjectDamaged, or the errors of the store."""
-        self.file.load(self.ranges(group, columns))
+        """Return some columns of a row group; raises ObjectDamaged, or the errors of the store.
+
+        The bytes of the columns are in memory until then.
+        """
         ascending = sorted(set(columns))
+        ranges = list(self.ranges(group, ascending))
         try:
             with self._lock:
+                self.file.load(ranges)
                 table = self._parquet.reader.read_row_group(group, column_indices=ascending, use_threads=False)
+                self.file.forget(ranges)
         except (pa.ArrowException, OSError) as error:
             raise ObjectDamaged(self.file.key) from error
         found = {column: _decoded(chunks) for column, chunks in zip(ascending, table.columns, strict=True)}
@@ -83,4 +88,13 @@ def _decoded(chunks: pa.ChunkedArray) -> GroupColumn:
         array = array.drop_null()
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.int64())
-    return GroupColumn(rows, array if pa.types.is_string(array.type) else array.to_numpy(zero_copy_only=False))
+    return GroupColumn(rows, array if pa.types.is_string(array.type) else _numbers(array))
+
+
+def _numbers(array: pa.Array) -> NDArray[Any]:
+    """Return the values of an array without nulls; its own method imports pandas."""
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.uint8())
+        return _numbers(array).view(np.bool_)
+    kind = {pa.int64(): np.int64, pa.float64(): np.float64, pa.uint8(): np.uint8}[array.type]
+    return np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 
@@ -34,7 +34,7 @@ class ObjectFile:
         self.size = size
         self._fetch = fetch
         self._threads = threads
-        self.memory = mmap.mmap(-1, size)
+        self.memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         #: What has been read: ranges that do not overlap, ascending.
         self._loaded: list[Range] = []
         #: Bytes that have been read.
@@ -49,13 +49,23 @@ class ObjectFile:
             fetched = [self._read(reads[0])] if len(reads) == 1 else list(self._threads.map(self._read, reads))
             for (begin, length), data in zip(reads, fetched, strict=True):
                 self.memory[begin : begin + length] = data
-                self.used += length
             self._loaded = _united([*self._loaded, *reads])
+            self.used = sum(length for _, length in self._loaded)
 
     def read(self, begin: int, length: int) -> bytes:
         """Return a range."""
         self.load([(begin, length)])
         return self.memory[begin : begin + length]
+
+    def forget(self, ranges: Iterable[Range]) -> None:
+        """Free the memory of ranges that are not needed anymore; what is beside them on a page of memory stays."""
+        with self._lock:
+            for begin, length in ranges:
+                start, stop = -(-begin // mmap.PAGESIZE), (begin + length) // mmap.PAGESIZE
+                if start < stop:
+                    self.memory.madvise(mmap.MADV_DONTNEED, start * mmap.PAGESIZE, (stop - start) * mmap.PAGESIZE)
+                self._loaded = list(_without(self._loaded, begin, begin + length))
+            self.used = sum(length for _, length in self._loaded)
 
     def _has(self, begin: int, length: int) -> bool:
         place = bisect_right(self._loaded, begin, key=itemgetter(0)) - 1
@@ -63,6 +73,15 @@ class ObjectFile:
 
     def _read(self, part: Range) -> bytes:
         return self._fetch(self.key, *part)
+
+
+def _without(ranges: Iterable[Range], start: int, stop: int) -> Iterator[Range]:
+    """Yield ranges without what is between two places."""
+    for begin, length in ranges:
+        end = begin + length
+        for first, last in ((begin, min(end, start)), (max(begin, stop), end)):
+            if first < last:
+                yield first, last - first
 
 
 def _united(ranges: Iterable[Range]) -> list[Range]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from runstream_consumers.history.block_source import Outline
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.late_rows import LateRowFilter
 from runstream_consumers.history.model import NO_STEP
-from runstream_consumers.history.sampling import EVERY_ROW, Sampler, Series, bucket_rows
+from runstream_consumers.history.sampling import EVERY_ROW, OutlinePoints, Sampler, Series, bucket_rows
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.series.query import RowQuery
 from runstream_consumers.history.view import RowSource
@@ -21,6 +21,9 @@ from runstream_schemas.events import LogEvent, Stream
 from runstream_schemas.rows import column_values
 
 _FEWEST_SAMPLES = 4
+
+#: What yields the points of outlines.
+Reading = Sequence[Callable[[], Iterator[OutlinePoints]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +94,23 @@ class SeriesCollector:
         known = sorted(one for one in ranges if one is not None)
         return len(known) == len(ranges) and all(before[1] < after[0] for before, after in pairwise(known))
 
-    def draw(self, outlines: Sequence[tuple[RowSource, Outline]]) -> None:
-        """Add the points of outlines, of which so many are read as a chart can show."""
+    def start(self, outlines: Sequence[tuple[RowSource, Outline]]) -> Reading:
+        """Begin to read the points of outlines, so many as a chart can show."""
         # What arrived later at one of these steps, or before them, is late.
         self._drawn_to = max((one[1] for _, outline in outlines if (one := outline.ascending)), default=NO_STEP)
         first, last = self.query.first, self.query.last
         rows = sum(outline.rows(first, last) for _, outline in outlines)
         lines = {self.lines.get(line, line) for _, outline in outlines for line in outline.lines}
         size = bucket_rows(rows, max(1, len(lines)), self._samples)
-        for _, outline in outlines:
-            outline.prepare(self._selection, bucket_rows=size)
-        for part, outline in outlines:
-            for found in outline.points(
-                self._selection, part, first, last, bucket_rows=size, every_row=self._every_row
-            ):
+        return [
+            outline.start(self._selection, part, first, last, bucket_rows=size, every_row=self._every_row)
+            for part, outline in outlines
+        ]
+
+    def draw(self, reading: Reading) -> None:
+        """Add the points of outlines that are being read."""
+        for points in reading:
+            for found in points():
                 sampler = self._sampler(found.key, self.lines.get(found.writer, found.writer))
                 sampler.add(found.steps, found.times, found.values, found.weights)
 

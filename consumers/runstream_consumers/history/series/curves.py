@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -11,12 +12,15 @@ from uuid import UUID
 from runstream_consumers.history.block_source import GENERATIONS, Outline, placed
 from runstream_consumers.history.blocks import Block
 from runstream_consumers.history.sampling import Series
-from runstream_consumers.history.series.collector import SeriesCollector
+from runstream_consumers.history.series.collector import Reading, SeriesCollector
 from runstream_consumers.history.series.query import RowQuery
 from runstream_consumers.history.view import RowSource, RunFacts, lines_of, view_of
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
+
+#: Runs that are read ahead of the one that is drawn.
+_AHEAD = 16
 
 
 class BlocksOfRuns(Protocol):
@@ -90,10 +94,16 @@ def _draw(
     collectors: Mapping[UUID, SeriesCollector],
     outlines: Mapping[UUID, Sequence[Outline]],
 ) -> None:
+    waiting: deque[tuple[SeriesCollector, Reading]] = deque()
     for key, view in views.items():
         found = [(part, outline) for part in view for outline in outlines.get(part.facts.run, ())]
         if found:
-            collectors[key].draw(found)
+            waiting.append((collectors[key], collectors[key].start(found)))
+        if len(waiting) > _AHEAD:
+            collector, reading = waiting.popleft()
+            collector.draw(reading)
+    for collector, reading in waiting:
+        collector.draw(reading)
 
 
 def _extend(

@@ -12,6 +12,9 @@ from runstream_consumers.runtime.postgres.store import QUERIES, TOPIC_OF_NUMBER,
 from runstream_schemas.losses import Losses
 from runstream_schemas.topics import RunPath, Topic
 
+#: The statement of :func:`is_deleted`; the key of the run is its parameter.
+IS_DELETED = QUERIES["is_deleted"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterProgress:
@@ -44,7 +47,7 @@ async def quarantined(connection: Connection, run: RunPath) -> list[Quarantined]
 
 async def is_deleted(connection: Connection, run: RunPath) -> bool:
     """Return whether a consumer has stored that a run was deleted."""
-    return bool(await connection.fetchval(QUERIES["is_deleted"], run_key(run)))
+    return bool(await connection.fetchval(IS_DELETED, run_key(run)))
 
 
 async def progress(connection: Connection, run: RunPath) -> list[WriterProgress]:
