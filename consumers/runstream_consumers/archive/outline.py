@@ -44,6 +44,9 @@ class PartOutline:
 
     def rows(self, first: int, last: int) -> int:
         """Return about how many rows are in a range of steps (both inclusive)."""
+        record = self._part.record
+        if first <= record.min_step and record.max_step <= last:
+            return record.rows
         blocks = self._part.index.blocks
         begin, end = blocks.first_step.astype(np.float64), blocks.last_step.astype(np.float64)
         inside = np.minimum(end, last) - np.maximum(begin, first) + 1
@@ -76,6 +79,8 @@ class PartOutline:
 
     def _chosen(self, wanted: Range, bucket_rows: int) -> tuple[dict[int, Mask], list[RowRange]]:
         """Return the buckets that have only wanted rows, by level, and the rows that are in no such bucket."""
+        if wanted.has_all(self._part.record):
+            return self._all(bucket_rows)
         within: Mask | None = None
         buckets: Buckets | PartBlocks = self._part.index.blocks
         chosen = {}
@@ -92,6 +97,14 @@ class PartOutline:
             complete, within = wanted.divide(buckets, np.ones(len(buckets), dtype=np.bool_))
             within |= complete
         return chosen, list(shown_ranges(buckets, within, self._part.index.group_rows))
+
+    def _all(self, bucket_rows: int) -> tuple[dict[int, Mask], list[RowRange]]:
+        """Return all buckets of the coarsest level, or all rows, of a part of one writer."""
+        index = self._part.index
+        if levels := self._levels(bucket_rows):
+            return {levels[0]: np.ones(len(index.buckets[levels[0]]), dtype=np.bool_)}, []
+        starts = range(0, index.rows, index.group_rows)
+        return {}, [RowRange(0, start, min(start + index.group_rows, index.rows)) for start in starts]
 
     def _points(
         self,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runstream_consumers.archive.layout import PartRecord
 from runstream_consumers.archive.part_blocks import PartBlocks
 from runstream_consumers.archive.pyramid.buckets import Buckets
 from runstream_consumers.history.view import Bounds, RowSource
@@ -45,6 +46,14 @@ class Range:
         some &= np.maximum(limit, later) > _NONE
         complete = some & (buckets.first_step >= self._first) & (buckets.last_step <= last) & (limit == later)
         return complete, some & ~complete
+
+    def has_all(self, part: PartRecord) -> bool:
+        """Return whether all rows of a part are wanted, if that is simple: they are of one writer."""
+        if len(self._writers) > 1 or part.min_step < self._first:
+            return False
+        limit = self._limit(0, part.first_offset)
+        is_same = limit == self._limit(0, part.last_offset)
+        return is_same and limit > _NONE and part.max_step <= min(limit, self._last)
 
     def needs_offsets(self, writer: int, first: int, last: int) -> bool:
         """Return whether offsets from one to another decide which rows of a writer are wanted."""
