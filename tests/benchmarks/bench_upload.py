@@ -74,9 +74,11 @@ def _small(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
     base = _base(stack, folder, "files")
     _record(stack, folder / "first", count, "small", only="files")
     _record(stack, folder / "again", count, "small", only="files")
+    os.sync()  # so that nothing waits for what was written before
     before = _raw(stack, [_content(f"raw {number}", SMALL) for number in range(count)])
     synced = _sync(stack, folder / "first").above(base)
     after = _raw(stack, [_content(f"more {number}", SMALL) for number in range(count)])
+    os.sync()
     stored = _sync(stack, folder / "again").above(base)
     raw = Cost((before.wall_s + after.wall_s) / 2, (before.cpu_s + after.cpu_s) / 2)
     what = f"{count} files of 10 kB"
@@ -94,7 +96,9 @@ def _artifacts(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
     base = _base(stack, folder, "artifact")
     _record(stack, folder / "first", count, "of an artifact", only="artifact")
     _record(stack, folder / "again", count, "of an artifact", only="artifact")
+    os.sync()
     synced = _sync(stack, folder / "first").above(base)
+    os.sync()
     stored = _sync(stack, folder / "again").above(base)
     yield Figure(f"an artifact of {count} files of 10 kB", synced.wall_s, "s")
     yield from _again("… that is stored: cost", stored, synced)
@@ -123,7 +127,7 @@ def _large(stack: Stack, folder: Path, mebibytes: int) -> Iterator[Figure]:
     plain, killed = folder / "plain", folder / "killed"
     base = _base(stack, folder, "files")
     _record(stack, plain, 0, "plain", large=mebibytes)
-    os.sync()  # so that neither waits for what was written before
+    os.sync()
     synced = _sync(stack, plain).above(base)
     os.sync()
     raw = _raw(stack, [_content(f"large {number}", 16 << 20) for number in range(mebibytes // 16)])
