@@ -77,6 +77,7 @@ class Assignments:
         """Add an assignment; return whether it is in effect."""
         node, above = self._root, []
         if len(path) == 1 and (node.inner is None or path[0] not in node.inner):
+            # Most are: nothing is assigned around it.
             node.at(path[0]).assigned = self.entries[path] = assigned
             return True
         for name in path:
@@ -168,8 +169,8 @@ def apply(tree: dict[str, Any], assignments: Iterable[tuple[Path, Assigned]]) ->
         if assigned.value is Removed:
             remove(tree, path)
         else:
-            value = assigned.value
-            put(tree, path, copied(value) if isinstance(value, dict) else value)
+            value = copied(assigned.value) if isinstance(assigned.value, dict) else assigned.value
+            put(tree, path, value)
 
 
 def put(tree: dict[str, Any], path: Path, value: Any) -> None:
