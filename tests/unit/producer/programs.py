@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ def started(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> It
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     with process:
         try:
@@ -46,5 +48,9 @@ def started(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> It
 def finished(folder: Path, source: str, *, begin: str = BEGIN, **more: str) -> tuple[int, str, str]:
     """Run a program until it exits; return exit status, stdout and stderr."""
     with started(folder, source, begin=begin, **more) as process:
-        output, errors = process.communicate(timeout=180)
+        try:
+            output, errors = process.communicate(timeout=180)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # with its children, which must not run beside later tests
+            raise
     return process.returncode, output, errors
