@@ -46,21 +46,21 @@ T = TypeVar("T")
 class ArchivedRows:
     """The payload of a block in a part."""
 
-    _part: OpenPart
-    _block: PartBlock
+    part: OpenPart
+    block: PartBlock
 
     @property
     def size(self) -> int:
         """About the number of stored bytes."""
-        return 8 * self._block.rows
+        return 8 * self.block.rows
 
     def decode(self, selection: Selection) -> LogEvent:
         """Return the rows with the selected columns only."""
-        return self._part.event(self._block, selection)
+        return self.part.event(self.block, selection)
 
     def offsets(self) -> NDArray[np.int64] | None:
         """Return the offset of each row; None if all have that of the block."""
-        return None if self._block.offset == self._block.last_offset else self._part.offsets(self._block)
+        return None if self.block.offset == self.block.last_offset else self.part.offsets(self.block)
 
 
 class Manifest(Protocol):

@@ -45,6 +45,8 @@ __all__ = [
     "curves",
     "fingerprint",
     "keys",
+    "page_budget",
+    "page_builder",
     "sample",
     "scan",
     "series",
@@ -80,17 +82,7 @@ async def scan(
     has about ``values`` values. With ``hidden``, rows that a resumed or rewound run has replaced are included and
     marked.
     """
-    builder = PageBuilder(
-        Selection.of(query.keys),
-        limit=limit,
-        first_step=query.first,
-        last_step=query.last,
-        after=after,
-        budget=max(_BUDGET, 2 * limit),
-        values=values,
-        late=query.late,
-        hidden=hidden,
-    )
+    builder = page_builder(query, after=after, limit=limit, values=values, hidden=hidden)
     begin = query.first if after is None else max(query.first, after.step)
     async with source.reading(run_key(run), query.stream, begin, query.last, size=_PAGE_BYTES) as stored:
         view = await load_view(stored, run, query.stream)
@@ -98,6 +90,28 @@ async def scan(
             if await asyncio.to_thread(builder.extend, blocks):
                 break
     return await asyncio.to_thread(builder.page)
+
+
+def page_builder(
+    query: RowQuery, *, after: Cursor | None, limit: int, values: int = GREATEST, hidden: bool = False
+) -> PageBuilder:
+    """Return what makes the page of :func:`scan` of the blocks of a view, which begin with those at the cursor."""
+    return PageBuilder(
+        Selection.of(query.keys),
+        limit=limit,
+        first_step=query.first,
+        last_step=query.last,
+        after=after,
+        budget=page_budget(limit),
+        values=values,
+        late=query.late,
+        hidden=hidden,
+    )
+
+
+def page_budget(limit: int) -> int:
+    """Return the number of rows that are examined for a page of at most ``limit`` rows before it may be short."""
+    return max(_BUDGET, 2 * limit)
 
 
 async def series(

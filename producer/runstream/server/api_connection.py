@@ -50,9 +50,12 @@ class ApiConnection:
         """Return the JSON of a GET; raises NotFoundError, UsageError for its parameters, or CommError."""
         return self._request("GET", path, params=params)
 
-    def fetch(self, path: str, accept: str, **params: Any) -> bytes:
-        """Return the bytes of the answer to a GET of another media type; raises as :meth:`get`."""
-        found: bytes = self._retried(self._client.fetch, path, accept, params=params)
+    def fetch(self, path: str, accept: str, on_links: Callable[[Any], None] | None = None, **params: Any) -> bytes:
+        """Return the bytes of the answer to a GET of another media type; raises as :meth:`get`.
+
+        ``on_links`` is called with the links of the answer, by relation, before the bytes are read.
+        """
+        found: bytes = self._retried(self._client.fetch, path, accept, params=params, on_links=on_links)
         return found
 
     def pages(self, path: str, cursor: str = "after", **params: Any) -> Iterator[Any]:

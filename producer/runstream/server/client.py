@@ -23,7 +23,7 @@ from runstream.server.discovery import host_of, same_origin
 from runstream_schemas import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from runstream.server.discovery import Server
 
@@ -104,9 +104,27 @@ class ServerClient:
             message = f"{self._server.url} is not a Runstream server: the answer to {method} {path} is not JSON"
             raise ServerError(message) from error
 
-    def fetch(self, path: str, accept: str, *, params: Mapping[str, Any] | None = None) -> bytes:
-        """Return the bytes of the answer to a GET of another media type; raises as :meth:`request`."""
-        return self._fetched("GET", path, params, _LARGEST_ANSWER, headers={"Accept": accept}, media_type=accept)
+    def fetch(
+        self,
+        path: str,
+        accept: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        on_links: Callable[[Any], None] | None = None,
+    ) -> bytes:
+        """Return the bytes of the answer to a GET of another media type; raises as :meth:`request`.
+
+        ``on_links`` is called with the links of the answer, by relation, before the bytes are read.
+        """
+        return self._fetched(
+            "GET",
+            path,
+            params,
+            _LARGEST_ANSWER,
+            headers={"Accept": accept},
+            media_type=accept,
+            on_links=on_links,
+        )
 
     def _fetched(
         self,
@@ -116,10 +134,13 @@ class ServerClient:
         limit: int,
         *,
         media_type: str = "",
+        on_links: Callable[[Any], None] | None = None,
         **more: Any,
     ) -> bytes:
         sent = {name: value for name, value in (params or {}).items() if value is not None}
         with self._answer(method, path, params=sent, **more) as response:
+            if on_links is not None and response.is_success:
+                on_links(response.links)
             answer = self._read(response, limit)
         if not response.is_success:
             raise self._error(response, answer)
@@ -174,14 +195,15 @@ class ServerClient:
 
     def _read(self, response: httpx.Response, limit: int) -> bytes:
         deadline = time.monotonic() + self._timeout
-        found = bytearray()
+        found, size = [], 0
         for chunk in response.iter_bytes():
-            found += chunk
-            if len(found) > limit:
+            found.append(chunk)
+            size += len(chunk)
+            if size > limit:
                 raise ServerError(f"The answer of {response.url} exceeds the limit of {limit:,} bytes")
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(f"not complete after {self._timeout:g} s")
-        return bytes(found)
+        return b"".join(found)
 
     def _error(self, response: httpx.Response, answer: bytes) -> ServerError:
         url, status = self._server.url, response.status_code

@@ -67,7 +67,7 @@ def test_arrow_and_json_have_the_same_rows(
     while True:
         page = _page(history, query, after, limit=limit, values=most)
         expected = _as_json(page, started, fields)
-        stream = decode(bytes(arrow_rows.render_rows(page.table, started, fields, next=page.next)))
+        stream = decode(b"".join(arrow_rows.render_rows(page.table, started, fields, next=page.next)))
         batches = stream.batches
         found += expected
         rows = [row for batch in batches for row in nested_rows(batch)]

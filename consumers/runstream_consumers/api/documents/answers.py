@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from runstream_consumers.api.documents.models import ProblemAnswer
 from runstream_schemas import values
 
 #: The media type of an Arrow IPC stream.
 ARROW = "application/vnd.apache.arrow.stream"
+#: Bytes that are handed to the server at once, which copies them.
+_PIECE = 256 * 1024
 
 
 class ValuesResponse(Response):
@@ -27,6 +31,24 @@ class ValuesResponse(Response):
         if isinstance(content, BaseModel):
             content = content.model_dump(by_alias=True)
         return values.dump(content).encode("ascii")
+
+
+class PiecesResponse(Response):
+    """A response of several pieces of memory, which are sent without joining them."""
+
+    def __init__(self, pieces: Sequence[memoryview], media_type: str, headers: Mapping[str, str]) -> None:
+        size = sum(piece.nbytes for piece in pieces)
+        super().__init__(media_type=media_type, headers={**headers, "Content-Length": str(size)})
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in self._pieces:
+            for start in range(0, piece.nbytes, _PIECE):
+                await send({"type": "http.response.body", "body": piece[start : start + _PIECE], "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def is_arrow_wanted(accept: str) -> bool:

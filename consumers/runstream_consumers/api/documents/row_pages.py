@@ -39,7 +39,7 @@ def _chunks(table: RowTable) -> Iterator[RowTable]:
 
 
 def _rendered(table: RowTable, started: float | None, wanted: Collection[str]) -> bytes:
-    columns = positions.value_columns(table, started)
+    columns = positions.value_columns(table.columns, started)
     if _is_plain(columns):
         return _ENCODE(_rows(table, columns, started, wanted, _raw))
     return values.dump(_rows(table, columns, started, wanted, values.load)).encode("ascii")

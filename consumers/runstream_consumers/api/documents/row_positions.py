@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.history.tables.row_table import RowTable
+from runstream_consumers.history.tables.row_table import Mask, Numbers, Source
 from runstream_schemas.events import Column
 
 STEP, TIMESTAMP, RUNTIME, WRITER, LATE, HIDDEN = "_step", "_timestamp", "_runtime", "_writer", "_late", "_hidden"
@@ -22,13 +22,47 @@ _EXACT = 2**53
 _NEAR_HALF = 1e-3
 
 
-def value_columns(table: RowTable, started: float | None) -> list[Column]:
+class Rows(Protocol):
+    """Rows of which each has these."""
+
+    @property
+    def steps(self) -> Numbers:
+        """Their steps."""
+
+    @property
+    def times(self) -> Numbers:
+        """Their times, microseconds since 1970."""
+
+    @property
+    def late(self) -> Mask:
+        """Whether they are late."""
+
+    @property
+    def hidden(self) -> Mask:
+        """Whether they are hidden."""
+
+    @property
+    def source(self) -> Numbers:
+        """The numbers of their sources."""
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The sources."""
+
+    def __len__(self) -> int: ...
+
+
+def value_columns(columns: Sequence[Column], started: float | None) -> list[Column]:
     """Return the columns of logged values, without those that a field of every row replaces."""
-    replaced = {STEP, TIMESTAMP, WRITER, LATE} | (set() if started is None else {RUNTIME})
-    return [column for column in table.columns if column.path[0] not in replaced]
+    return [column for column in columns if not is_replaced(column.path, started)]
 
 
-def positions(table: RowTable, started: float | None, wanted: Collection[str] = FIELDS) -> dict[str, NDArray[Any]]:
+def is_replaced(path: Sequence[str], started: float | None) -> bool:
+    """Return whether a field of every row replaces a column."""
+    return path[0] in {STEP, TIMESTAMP, WRITER, LATE} or (path[0] == RUNTIME and started is not None)
+
+
+def positions(table: Rows, started: float | None, wanted: Collection[str] = FIELDS) -> dict[str, NDArray[Any]]:
     """Return the wanted fields of every row as arrays; of ``_writer`` the numbers of its sources.
 
     ``started`` is when the run started, seconds since 1970; without it, there is no ``_runtime``.
@@ -53,7 +87,7 @@ def positions(table: RowTable, started: float | None, wanted: Collection[str] = 
     return found
 
 
-def writer_names(table: RowTable) -> Sequence[str]:
+def writer_names(table: Rows) -> Sequence[str]:
     """Return the writer of each source, hexadecimal."""
     return [source.writer.hex() for source in table.sources]
 

@@ -17,16 +17,19 @@ from runstream_consumers.api.documents import models
 from runstream_consumers.api.documents import run_documents as documents
 from runstream_consumers.api.documents.answers import (
     ARROW,
+    PiecesResponse,
     ValuesResponse,
     described,
     is_arrow_wanted,
     rows_described,
 )
 from runstream_consumers.api.documents.row_pages import render_rows
-from runstream_consumers.api.documents.row_positions import FIELDS
+from runstream_consumers.api.documents.row_positions import FIELDS, RUNTIME, TIMESTAMP
 from runstream_consumers.api.documents.series_pages import CurveList, render_curves, render_series
 from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import CostlyReads, Name, TheClient, TheReads, TheRun, TheServices, run_path
+from runstream_consumers.archive.bulk.page import BulkPage
+from runstream_consumers.archive.bulk.scanning import scan_in_bulk
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.arrivals import console
 from runstream_consumers.history.arrivals.console import ConsoleCursor
@@ -44,7 +47,7 @@ _LEAST, _GREATEST = -(2**63), 2**63 - 1
 #: Runs of which one request reads the series.
 _MOST_RUNS = 200
 #: Rows of a page.
-_LARGEST_PAGE, _LARGEST_JSON_PAGE = 200_000, 10_000
+_LARGEST_PAGE, _LARGEST_JSON_PAGE = 1_048_576, 10_000
 #: Values after which an Arrow page ends: about 32 MiB.
 _ARROW_VALUES = 4_000_000
 #: Seconds within which rows are read, decoded and rendered.
@@ -85,18 +88,27 @@ class RowForm:
     is_arrow: bool
     fields: Collection[str]
 
-    async def page(self, table: history.RowTable | None, started: float | None, **others: Any) -> Response:
-        """Return the response with rows, and with other fields, which Arrow has as metadata."""
-        text = await asyncio.to_thread(self._rendered, table, started, others)
-        media_type = ARROW if self.is_arrow else "application/json"
-        return Response(text, media_type=media_type, headers={"Vary": "Accept"})
+    @property
+    def has_times(self) -> bool:
+        """Whether rows have a field that depends on their time."""
+        return not {TIMESTAMP, RUNTIME}.isdisjoint(self.fields)
 
-    def _rendered(self, table: history.RowTable | None, started: float | None, others: Any) -> bytes | memoryview:
-        if not self.is_arrow:
-            return render_rows(table, started, self.fields, **others)
+    async def page(self, rows: history.RowTable | BulkPage | None, started: float | None, **others: Any) -> Response:
+        """Return the response with rows, and with other fields, which Arrow has as metadata."""
+        return await asyncio.to_thread(self._response, rows, started, others)
+
+    def _response(self, rows: history.RowTable | BulkPage | None, started: float | None, others: Any) -> Response:
+        headers = {"Vary": "Accept"}
+        if not self.is_arrow and not isinstance(rows, BulkPage):
+            text = render_rows(rows, started, self.fields, **others)
+            return Response(text, media_type="application/json", headers=headers)
         from runstream_consumers.api.documents import arrow_rows  # noqa: PLC0415 — imports pyarrow
 
-        return arrow_rows.render_rows(table, started, self.fields, **others)
+        if isinstance(rows, BulkPage):
+            pieces = arrow_rows.render_chunks(rows.chunks, started, self.fields, **others)
+        else:
+            pieces = arrow_rows.render_rows(rows, started, self.fields, **others)
+        return PiecesResponse(pieces, ARROW, headers)
 
 
 async def row_form(
@@ -197,8 +209,19 @@ async def scan(
     values = _ARROW_VALUES if form.is_arrow else _GREATEST
     async with reading(reads) as connection:
         started, blocks = await documents.client_start(connection, run), reads.blocks(connection)
-        page = await history.scan(blocks, run, query, after=after, limit=page_size, values=values, hidden=hidden)
-        return await form.page(page.table, started, next=None if page.next is None else _joined((*page.next, mark)))
+        page: history.Page | BulkPage
+        if form.is_arrow and not hidden:
+            page = await scan_in_bulk(
+                blocks, run, query, after=after, limit=page_size, values=values, with_times=form.has_times
+            )
+        else:
+            page = await history.scan(blocks, run, query, after=after, limit=page_size, hidden=hidden, values=values)
+        following = None if page.next is None else _joined((*page.next, mark))
+        response = await form.page(page if isinstance(page, BulkPage) else page.table, started, next=following)
+        if following is not None:
+            # The client may request the next page while it receives this one.
+            response.headers["Link"] = f'<?cursor={following}>; rel="next"'
+        return response
 
 
 @router.get("/console", summary="Lines of the console", responses=described(models.ConsoleAnswer))

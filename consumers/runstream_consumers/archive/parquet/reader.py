@@ -79,6 +79,22 @@ class ParquetReader:
         found = {column: _decoded(chunks) for column, chunks in zip(ascending, table.columns, strict=True)}
         return [found[column] for column in columns]
 
+    def memory_size(self, group: int, columns: Sequence[int], least: int) -> int:
+        """Return how many bytes of memory columns of a row group take, each at least so many."""
+        metadata = self._metadata.row_group(group)
+        return sum(max(least, metadata.column(column).total_uncompressed_size) for column in columns)
+
+    def table(self, groups: Sequence[int], columns: Sequence[int]) -> pa.Table:
+        """Return columns, ascending, of several row groups; what is read for it is not kept."""
+        file = self.file.copy()
+        file.load(one for group in groups for one in self.ranges(group, columns))
+        try:
+            source = pa.BufferReader(pa.py_buffer(file.memory))
+            parquet = pq.ParquetFile(source, metadata=self._metadata, page_checksum_verification=True)
+            return parquet.reader.read_row_groups(groups, column_indices=columns, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise ObjectDamaged(self.file.key) from error
+
 
 def _decoded(chunks: pa.ChunkedArray) -> GroupColumn:
     array = chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks)  # copies

@@ -86,7 +86,7 @@ def _is_plain(column: Column) -> bool:
 def _values(batch: RowBatch, key: str, columns: Sequence[Column]) -> list[Any]:
     """Return the values of a key, which every row has."""
     if key in batch.fields:
-        return _list(batch.fields[key])
+        return batch.fields[key].tolist()
     if len(columns) == 1:
         return column_values(columns[0], batch.count)
     items: list[Any] = [None] * batch.count
@@ -98,8 +98,4 @@ def _values(batch: RowBatch, key: str, columns: Sequence[Column]) -> list[Any]:
 
 
 def _lists(batch: RowBatch) -> dict[str, list[Any]]:
-    return {name: _list(field) for name, field in batch.fields.items()}
-
-
-def _list(field: Any) -> list[Any]:
-    return field.tolist() if isinstance(field, np.ndarray) else list(field)
+    return {name: field.tolist() for name, field in batch.fields.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runstream.exceptions import UsageError
-from runstream.public_api.bulk.batches import RowBatch
+from runstream.public_api.bulk.batches import Labels, RowBatch
 from runstream.public_api.frames import FIELDS, META
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType
@@ -38,6 +38,8 @@ class Piece:
     items: NDArray[Any]
     #: Which rows have a value; None if all do.
     valid: NDArray[np.bool_] | None = None
+    #: The same as the items, if they are few texts.
+    labels: Labels | None = None
 
 
 def library_of(name: str) -> Any:
@@ -85,7 +87,7 @@ def _field(batch: RowBatch, name: str) -> Piece:
         missing = name in META
         return Piece(np.zeros(batch.count, dtype=np.bool_), np.zeros(batch.count, dtype=np.bool_) if missing else None)
     field = batch.fields[name]
-    return Piece(field if isinstance(field, np.ndarray) else np.array(field, dtype=object))
+    return Piece(field) if isinstance(field, np.ndarray) else Piece(field.objects(), labels=field)
 
 
 def _values(batches: Sequence[RowBatch]) -> dict[str, Pieces]:
@@ -150,6 +152,8 @@ def _arrow(arrow: Any, columns: Mapping[str, Pieces]) -> Any:
 
 
 def _array(arrow: Any, piece: Piece) -> Any:
+    if piece.labels is not None:
+        return arrow.array(piece.labels.names, arrow.string()).take(arrow.array(piece.labels.numbers))
     if piece.items.dtype == object:
         return arrow.array(_texts(piece), arrow.string())
     return arrow.array(piece.items, mask=None if piece.valid is None else ~piece.valid)

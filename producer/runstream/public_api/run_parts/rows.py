@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from runstream.exceptions import UsageError
 from runstream.public_api.bulk.batches import RowBatch
-from runstream.public_api.bulk.reading import read_once, read_pages
+from runstream.public_api.bulk.reading import ROWS_OF_TABLE_PAGE, read_once, read_pages
 from runstream.public_api.bulk.rows import nested_rows, rows_with_all
 from runstream.public_api.bulk.tables import library_of, table_of
 from runstream.public_api.frames import FIELDS, META, pick, table
@@ -120,7 +121,9 @@ class RunRows(RunDocument):
         """
         library_of(format)
         asked = {"min_step": min_step, "max_step": max_step, "late": _checked_late(late), "hidden": hidden or None}
-        return table_of(self._batches(keys, page_size=page_size, **asked), keys, format)
+        # Of pandas, it is an optional dependency.
+        reading = {"largest": ROWS_OF_TABLE_PAGE, "by_pyarrow": "pyarrow" in sys.modules}
+        return table_of(self._batches(keys, page_size=page_size, **reading, **asked), keys, format)
 
     def _batches(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[RowBatch]:
         fields = None if keys is None else [name for name in FIELDS if name == "_step" or name in keys]
