@@ -67,11 +67,13 @@ def test_arrow_and_json_have_the_same_rows(
     while True:
         page = _page(history, query, after, limit=limit, values=most)
         expected = _as_json(page, started, fields)
-        stream = decode(b"".join(arrow_rows.render_rows(page.table, started, fields, next=page.next)))
-        batches = stream.batches
+        data = b"".join(arrow_rows.render_rows(page.table, started, fields, next=page.next))
+        batches = decode(data).batches
         found += expected
         rows = [row for batch in batches for row in nested_rows(batch)]
         assert canonical(rows) == canonical(expected)
+        by_pyarrow = decode(data, by_pyarrow=True).batches
+        assert canonical([row for batch in by_pyarrow for row in nested_rows(batch)]) == canonical(expected)
         if keys is not None and "_step" in fields:
             picked = [pick(row, ["_step", *keys]) for row in expected]
             having_all = [row for row in picked if all(key in row for key in keys)]
