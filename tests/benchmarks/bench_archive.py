@@ -63,9 +63,9 @@ def measure(scale: Scale) -> Iterator[Figure]:
             try:
                 run_aside(wait_until_ready(api, child.exit_code, scale.folder / "api.log"))
                 yield from _reads(api.url, servers.token, rows, child.pid)
-                yield from archive_reads.measure(
-                    Api({"base_url": api.url}, api_key=servers.token).run(str(_RUN)), rows, scale.folder, child.pid
-                )
+                run = Api({"base_url": api.url}, api_key=servers.token).run(str(_RUN))
+                files = archive_reads.Files.of(run, _RUN, store, scale.folder)
+                yield from archive_reads.measure(run, rows, files, child.pid)
                 yield from _live(api.url, servers.token, long, environment, child.pid)
                 yield Figure("API, memory", processes.peak_memory(child.pid), "MiB")
             finally:

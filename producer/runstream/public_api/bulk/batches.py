@@ -10,7 +10,7 @@ import numpy as np
 
 from runstream_schemas import values
 from runstream_schemas.events import Column, ColumnType
-from runstream_schemas.rows import take_columns
+from runstream_schemas.rows import cut_columns, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class Labels:
     #: The number of the text of each row.
     numbers: NDArray[np.int64]
 
-    def __getitem__(self, rows: NDArray[np.int64]) -> Labels:
+    def __getitem__(self, rows: NDArray[np.int64] | slice) -> Labels:
         """Return those of some rows."""
         return Labels(self.names, self.numbers[rows])
 
@@ -55,6 +55,16 @@ class RowBatch:
     #: What every row has beside its values, such as ``_step``, by name; of ``_hidden``, which rows have it.
     fields: Mapping[str, NDArray[Any] | Labels]
     columns: Sequence[Column]
+
+    def pieces(self, size: int) -> Iterator[RowBatch]:
+        """Yield the rows in batches of at most so many."""
+        if self.count <= size:
+            yield self
+            return
+        for start in range(0, self.count, size):
+            stop = min(start + size, self.count)
+            fields = {name: field[start:stop] for name, field in self.fields.items()}
+            yield RowBatch(stop - start, fields, cut_columns(self.columns, start, stop))
 
     def take(self, rows: NDArray[np.int64]) -> RowBatch:
         """Return some of the rows, in the order that is given."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Pages grow by this factor, so that the first rows come early. Those of wide rows end earlier.
 _GROWTH = 4
 #: The largest pages of rows that are used one by one, and of those that become a table.
-ROWS_OF_PAGE, ROWS_OF_TABLE_PAGE = 131_072, 1_048_576
+ROWS_OF_PAGE, ROWS_OF_TABLE_PAGE = 524_288, 1_048_576
 
 
 def read_once(connection: ApiConnection, path: str, **asked: Any) -> RowStream:

@@ -14,6 +14,8 @@ from runstream.public_api.bulk.tables import library_of, table_of
 from runstream.public_api.frames import FIELDS, META, pick, table
 from runstream.public_api.run_parts.document import RunDocument
 
+#: Rows of which dicts are made at once: as many are in memory.
+_ROWS_AT_ONCE = 16_384
 _STREAMS = {"default": "history", "history": "history", "system": "system"}
 
 
@@ -131,7 +133,8 @@ class RunRows(RunDocument):
 
     def _scan(self, keys: Sequence[str] | None, **asked: Any) -> Iterator[dict[str, Any]]:
         for batch in self._batches(keys, **asked):
-            yield from nested_rows(batch) if keys is None else rows_with_all(batch, keys)
+            for piece in batch.pieces(_ROWS_AT_ONCE):
+                yield from nested_rows(piece) if keys is None else rows_with_all(piece, keys)
 
     def beta_scan_history(
         self,
