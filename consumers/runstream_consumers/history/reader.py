@@ -34,6 +34,7 @@ from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
 __all__ = [
+    "PAGE_BYTES",
     "Cursor",
     "HistoryRow",
     "Origin",
@@ -59,7 +60,7 @@ BlocksByStep = Callable[[BlockSource, Sequence[RowSource], Stream, int, int], As
 #: Number of rows examined for one page.
 _BUDGET = 200_000
 #: Bytes of blocks that are read at once for a page.
-_PAGE_BYTES = 512 * 1024
+PAGE_BYTES = 512 * 1024
 #: Number of the latest blocks whose keys are listed.
 _KEY_BLOCKS = 32
 
@@ -84,7 +85,7 @@ async def scan(
     """
     builder = page_builder(query, after=after, limit=limit, values=values, hidden=hidden)
     begin = query.first if after is None else max(query.first, after.step)
-    async with source.reading(run_key(run), query.stream, begin, query.last, size=_PAGE_BYTES) as stored:
+    async with source.reading(run_key(run), query.stream, begin, query.last, size=PAGE_BYTES) as stored:
         view = await load_view(stored, run, query.stream)
         async for blocks in blocks_by_step(stored, view, query.stream, begin, query.last, rows=limit):
             if await asyncio.to_thread(builder.extend, blocks):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from runstream_consumers.archive.bulk.stretches import StretchBuilder
 from runstream_consumers.history.block_source import BlockSource, blocks_by_step, load_view
 from runstream_consumers.history.paging import GREATEST, Page
-from runstream_consumers.history.reader import page_budget, page_builder
+from runstream_consumers.history.reader import PAGE_BYTES, page_budget, page_builder
 from runstream_consumers.history.selection import Selection
+from runstream_consumers.runtime.postgres.run_key import run_key
 
 if TYPE_CHECKING:
     from runstream_consumers.archive.bulk.page import BulkPage
@@ -36,9 +37,9 @@ async def scan_in_bulk(
     """
     begin = query.first if after is None else max(query.first, after.step)
     found = StretchBuilder(first=query.first, last=query.last, after=after, rows=page_budget(limit))
-    async with source.snapshot():
-        view = await load_view(source, run, query.stream)
-        stream = blocks_by_step(source, view, query.stream, begin, query.last, rows=limit)
+    async with source.reading(run_key(run), query.stream, begin, query.last, size=PAGE_BYTES) as stored:
+        view = await load_view(stored, run, query.stream)
+        stream = blocks_by_step(stored, view, query.stream, begin, query.last, rows=limit)
         held = []
         async for blocks in stream:
             held.append(blocks)
