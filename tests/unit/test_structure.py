@@ -23,7 +23,7 @@ ROOMS = {
 LINES_OF_FILE = 400
 MODULES_OF_PACKAGE = 15
 LINES_OF_FUNCTION = 6
-LINES_OF_SOURCE = 76_500
+LINES_OF_SOURCE = 77_500
 #: Recorded with other tools and kept unchanged.
 CORPUS = {"tests/parity/kit.py", "tests/parity/run_parity.py"}
 
