@@ -33,7 +33,7 @@ class Video(BatchableMedia):
             for videos side by side, with numbers within 0..255; the path of a file; or an open binary file.
         caption: A text below the video.
         fps: Frames per second of an array; 4 by default.
-        format: ``gif``, ``mp4``, ``webm`` or ``ogg``; required for arrays and open files.
+        format: ``gif``, ``mp4``, ``webm`` or ``ogg``; ``gif`` by default for arrays, required for open files.
 
     Raises:
         ValueError: The format is missing or unknown, or the shape is invalid.
@@ -59,7 +59,8 @@ class Video(BatchableMedia):
         elif isinstance(data_or_path, bytes | io.IOBase):
             file = MediaFile(folder="videos", extension=_format(format), content=_read(data_or_path))
         else:
-            file = self._of_array(data_or_path, _format(format), 4 if fps is None else fps)
+            kind = _format("gif" if format is None else format)
+            file = self._of_array(data_or_path, kind, 4 if fps is None else fps)
             fps = None
         if fps:
             warnings.warn("Video(fps=...) is ignored: the frame rate of a file is not changed", stacklevel=2)

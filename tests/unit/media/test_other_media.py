@@ -50,10 +50,19 @@ def test_frames_become_a_video(file_format: str, shape: tuple[int, ...]) -> None
     assert (recorded["width"], recorded["height"]) == expected
 
 
+def test_frames_become_a_gif_unless_a_format_is_chosen() -> None:
+    """The example of W&B's reference has no format: ``Video(frames, fps=4)``."""
+    frames = np.random.default_rng(0).integers(0, 256, (10, 3, 20, 20), dtype=np.uint8)
+    video = runstream.Video(frames, fps=4)
+
+    assert video.record(PLACE)["path"].endswith(".gif")
+    with av.open(io.BytesIO(uploaded(video)), "r") as container:
+        assert len([*container.decode(video=0)]) == 10
+
+
 @pytest.mark.parametrize(
     ("data", "arguments", "problem"),
     [
-        (np.zeros((4, 3, 8, 8)), {}, "format None"),
         (np.zeros((4, 3, 8, 8)), {"format": "avi"}, "format 'avi'"),
         (np.zeros((3, 8, 8)), {"format": "gif"}, "shape"),
         (np.zeros((0, 3, 8, 8)), {"format": "gif"}, "shape"),
