@@ -5,7 +5,6 @@ Needs the package tensorboard.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import struct
@@ -14,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runstream.files.media_names import media_path
 from runstream.importing.names import digest, files_fingerprint
 from runstream.importing.records import (
     Attributes,
@@ -31,6 +29,7 @@ from runstream.importing.records import (
 )
 from runstream.media.packages import require_installed
 from runstream.tensorboard.event_files import EventFile
+from runstream.tensorboard.images import EventImages
 from runstream.tensorboard.rows import Event, file_time
 from runstream_schemas.events import ExitState
 
@@ -44,8 +43,6 @@ _HEAD, _TAIL = struct.Struct("<QI"), 4
 _OPEN_STEPS = 256
 _DIGEST_LENGTH = 10
 _US = 1_000_000
-#: The first bytes of the formats in which images are stored.
-_FORMATS = {b"\x89PNG": "png", b"GIF8": "gif", b"\xff\xd8\xff": "jpg"}
 
 
 def find_runs(places: Sequence[Path]) -> Iterator[Found]:
@@ -100,10 +97,10 @@ def _read(name: str, files: Sequence[Path]) -> Iterator[Record]:
     rows = _Rows()
     for path in files:
         hparams: dict[tuple[str, ...], Any] = {}
-        images = _Images()
+        images = EventImages()
         reader = EventFile(str(path), partial(_note, hparams, skipped), images)
         for event in reader.read():
-            yield from images.taken()
+            yield from (Content(path, data) for path, data in images.taken())
             if hparams:
                 yield Config(dict(hparams))
                 hparams.clear()
@@ -133,33 +130,6 @@ def _note(hparams: dict[tuple[str, ...], Any], skipped: Counter[str], plugin: st
     for key, one in content.session_start_info.hparams.items():
         kind = one.WhichOneof("kind")
         hparams[key,] = getattr(one, kind) if kind in {"number_value", "string_value", "bool_value"} else None
-
-
-class _Images:
-    """Makes the values of images and their files, under names that follow from the content."""
-
-    def __init__(self) -> None:
-        self._files: list[Content] = []
-
-    def __call__(self, tag: str, step: int, strings: list[bytes]) -> dict[str, Any]:
-        size = {name: int(text) for name, text in zip(("width", "height"), strings, strict=False) if text[:9].isdigit()}
-        found = [self._image(tag, step, data) | size for data in strings[2:]]
-        if len(found) == 1:
-            return {"_type": "image-file", **found[0]}
-        shared = {"format": found[0]["format"] if found else "png", **size}
-        return {"_type": "images/separated", "count": len(found), "filenames": [one["path"] for one in found], **shared}
-
-    def taken(self) -> Iterator[Content]:
-        """Yield the files, once."""
-        yield from self._files
-        self._files = []
-
-    def _image(self, tag: str, step: int, data: bytes) -> dict[str, Any]:
-        content = hashlib.sha256(data).hexdigest()
-        extension = next((name for start, name in _FORMATS.items() if data.startswith(start)), "png")
-        path = media_path("images", tag, step, extension, content[:20])
-        self._files.append(Content(path, data))
-        return {"path": path, "sha256": content, "size": len(data), "format": extension}
 
 
 class _Rows:

@@ -25,14 +25,15 @@ def patch(
     """Sync event files to the active runs and to later ones.
 
     Args:
-        save: Ignored; event files are not uploaded yet.
+        save: Whether the event files become files of the run, which are stored when it ends.
         tensorboard_x: Ignored; every kind of writer is found.
         pytorch: Ignored.
         root_logdir: Read every event file below this folder, no matter which process writes it; names of values begin
             with the path below it. By default, the event files that this process opens are read.
     """
-    del save, tensorboard_x, pytorch
-    SUMMARY_WRITERS.patch(os.path.abspath(root_logdir) if root_logdir else "")  # noqa: PTH100 - keeps links
+    del tensorboard_x, pytorch
+    root = os.path.abspath(root_logdir) if root_logdir else ""  # noqa: PTH100 - keeps links
+    SUMMARY_WRITERS.patch(root, save=save)
 
 
 def unpatch() -> None:

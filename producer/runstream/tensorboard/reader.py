@@ -7,8 +7,11 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from runstream.files.file_record import FileRecord
+from runstream.files.staging import Staging
 from runstream.run_folder.folder import RunFolder
 from runstream.shipper.ledger.ledger import Ledger
 from runstream.shipper.sources.shipper_writer import ShipperWriter
@@ -16,8 +19,10 @@ from runstream.spool.format import StreamCode, TopicCode
 from runstream.spool.reader import read_spool
 from runstream.spool.refusals import DiskPolicy
 from runstream.tensorboard.event_files import EventFile
+from runstream.tensorboard.images import EventImages, ImageFile
 from runstream.tensorboard.requests import Request, read_requests
-from runstream.tensorboard.rows import EventRow, FilePosition, RowBuilder, is_requested, name_prefix
+from runstream.tensorboard.rows import EventRow, FilePosition, RowBuilder, is_requested, name_prefix, value_name
+from runstream_schemas.stored.names import problem_of_name
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +60,7 @@ class Journal:
 @dataclass(slots=True)
 class _OpenFile:
     file: EventFile
+    images: EventImages
     prefix: str
     #: How many events are in rows of an earlier reader.
     skipped: int
@@ -80,8 +86,11 @@ class RunReader:
         for path, opened in self._files.items():
             for event in opened.file.read():
                 events += 1
+                images = opened.images.taken()
                 if event.number <= opened.skipped:
                     continue
+                for image in images:
+                    self._save_image(image)
                 if (row := self._rows.add(path, opened.prefix, event)) is not None:
                     self._append(row)
         return events
@@ -109,18 +118,48 @@ class RunReader:
                 continue
             for path in _event_files(request, self._folder.info.started // 1_000_000):
                 if path not in self._files:
-                    self._open(path, name_prefix(os.path.dirname(path), request, requests[0].folder))  # noqa: PTH120
+                    prefix = name_prefix(os.path.dirname(path), request, requests[0].folder)  # noqa: PTH120
+                    self._open(path, prefix, save=request.save)
         if search:
             self._search_at = time.monotonic() + (time.monotonic() - begun) / _SEARCH_SHARE
 
-    def _open(self, path: str, prefix: str) -> None:
+    def _open(self, path: str, prefix: str, *, save: bool) -> None:
+        images = EventImages(partial(value_name, prefix))
         try:
-            file = EventFile(path)
+            file, size = EventFile(path, images=images), os.stat(path).st_size  # noqa: PTH116 - of a string
         except OSError as error:
             log.warning("Cannot read %s: %s", path, error)
             return
         log.info("Reading %s", path)
-        self._files[path] = _OpenFile(file, prefix, self._journal.positions.get(path, 0))
+        self._files[path] = _OpenFile(file, images, prefix, self._journal.positions.get(path, 0))
+        if save:
+            self._save_file(path, prefix, size)
+
+    def _save_file(self, path: str, prefix: str, size: int) -> None:
+        """Record that an event file is a file of the run, which the shipper reads when this writer has ended.
+
+        A reader that replaces another one records it again: the last content counts.
+        """
+        shown = path.encode(errors="backslashreplace").decode()
+        base = os.path.basename(shown)  # noqa: PTH119 - of a string
+        name = value_name(prefix.encode(errors="backslashreplace").decode(), base)
+        if problem_of_name(name):  # the folder is not below the root that was requested
+            name = base
+        if shown == path:
+            self._record(FileRecord(path=name, policy="end", source=path, size=size))
+        else:
+            self._record(FileRecord(path=name, policy="end", lost="its path is not UTF-8"))
+
+    def _save_image(self, image: ImageFile) -> None:
+        try:
+            staged = Staging(self._folder.path).write(image.data)
+        except OSError as error:  # the disk is full
+            self._record(FileRecord(path=image.path, policy="now", lost=error.strerror or str(error)))
+        else:
+            self._record(FileRecord(path=image.path, policy="now", staged=staged.name, size=staged.size))
+
+    def _record(self, record: FileRecord) -> None:
+        self._writer.begin().append(TopicCode.FILE, record)
 
     def _append(self, row: EventRow) -> None:
         # The journal first: a line without a row is removed, but a row without a line would be read twice.

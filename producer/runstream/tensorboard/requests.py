@@ -23,6 +23,8 @@ class Request:
     root: str = ""
     #: The process that writes there; 0 for any process, also in folders below this one.
     pid: int = 0
+    #: Whether the event files become files of the run.
+    save: bool = True
 
 
 def add_request(run_folder: Path, request: Request) -> None:
@@ -45,5 +47,6 @@ def read_requests(run_folder: Path) -> list[Request]:
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, LookupError):
             data = json.loads(line)
-            found.append(Request(folder=str(data["folder"]), root=str(data["root"]), pid=int(data["pid"])))
+            save = bool(data.get("save", True))
+            found.append(Request(folder=str(data["folder"]), root=str(data["root"]), pid=int(data["pid"]), save=save))
     return found

@@ -57,9 +57,9 @@ class RowBuilder:
         position = FilePosition(file, event.number)
         if row is None or row.step != event.step:
             closed = row
-            row = EventRow(event.step, event.time, position, {_join(prefix, "global_step"): event.step})
+            row = EventRow(event.step, event.time, position, {value_name(prefix, "global_step"): event.step})
             self._open[file] = row
-        row.values |= {_join(prefix, tag): value for tag, value in event.values.items()}
+        row.values |= {value_name(prefix, tag): value for tag, value in event.values.items()}
         row.time, row.position = event.time, position
         return closed
 
@@ -106,5 +106,6 @@ def file_time(name: str) -> int:
     return int(found["time"]) if found else 0
 
 
-def _join(prefix: str, tag: str) -> str:
+def value_name(prefix: str, tag: str) -> str:
+    """Return the name of a value in a folder, made of the prefix of the folder and the tag."""
     return f"{prefix}/{tag}" if prefix else tag

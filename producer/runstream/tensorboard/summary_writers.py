@@ -49,16 +49,20 @@ class SummaryWriters:
         self._hooks = ImportHooks(dict.fromkeys(_MODULES, self._wrap))
         self._patched = False
         self._root = ""
+        self._save = True
 
-    def patch(self, root: str) -> None:
-        """Sync event files to all runs from now on; those below ``root``, if it is not empty."""
-        self._patched, self._root = True, root
+    def patch(self, root: str, *, save: bool = True) -> None:
+        """Sync event files to all runs from now on; those below ``root``, if it is not empty.
+
+        They become files of the runs if ``save`` is True.
+        """
+        self._patched, self._root, self._save = True, root, save
         for run in self._runs:
             self._sync(run)
 
     def unpatch(self) -> None:
         """Sync event files only to runs whose settings ask for it."""
-        self._patched, self._root = False, ""
+        self._patched, self._root, self._save = False, "", True
 
     def begin(self, run_dir: str, *, sync: bool, warn: Callable[[str], None]) -> None:
         """Note that a run began; sync event files to it if ``sync`` is True or after :meth:`patch`."""
@@ -93,7 +97,7 @@ class SummaryWriters:
         if find_spec("tensorboard") is None:
             run.warn("sync_tensorboard needs the package tensorboard: pip install 'runstream[tensorboard]'")
         if self._root:
-            run.request(Request(folder=self._root, root=self._root))
+            run.request(Request(folder=self._root, root=self._root, save=self._save))
 
     def _wrap(self, module: ModuleType) -> None:
         """Have the class that opens event files call :meth:`_opened`."""
@@ -120,7 +124,7 @@ class SummaryWriters:
                 run.warn(f"Cannot sync event files in {folder}: only local folders are supported")
             else:
                 path = os.path.abspath(folder)  # noqa: PTH100 - keeps links
-                run.request(Request(folder=path, root=self._root, pid=os.getpid()))
+                run.request(Request(folder=path, root=self._root, pid=os.getpid(), save=self._save))
 
 
 def _write_queue(writer: Any) -> None:
