@@ -1,4 +1,4 @@
-"""A line that shows how far a download is, if it takes more than a second."""
+"""A line that shows how far a download or an upload is, if it takes more than a second."""
 
 from __future__ import annotations
 
@@ -6,39 +6,44 @@ import threading
 import time
 from typing import Self
 
-from humanize import naturalsize, precisedelta
-
 from runstream.terminal.terminal import Terminal
 
 _QUIET_S, _PAUSE_S = 1.0, 0.2
 
 
 class TransferProgress:
-    """Shows bytes, rate and remaining time on a terminal. Safe with threads."""
+    """Shows bytes, rate and remaining time on a terminal. Safe with threads.
 
-    def __init__(self, name: str, total: int) -> None:
+    Nothing is shown during the first ``quiet_s`` seconds.
+    """
+
+    def __init__(self, name: str, total: int, *, doing: str = "Downloading", quiet_s: float = _QUIET_S) -> None:
         self._name = name
+        self._doing = doing
         self._total = total
         self._done = 0
         self._terminal = Terminal()
-        self._started = self._shown = time.monotonic()
+        self._started = time.monotonic()
+        self._next = self._started + quiet_s
         self._lock = threading.Lock()
 
     def add(self, count: int) -> None:
-        """Note that so many bytes have arrived."""
+        """Note that so many bytes have been transferred."""
         with self._lock:
             self._done += count
             now = time.monotonic()
-            if now - self._started < _QUIET_S or now - self._shown < _PAUSE_S or not self._terminal.replaces_lines:
+            if now < self._next or not self._terminal.replaces_lines:
                 return
-            self._shown = now
+            self._next = now + _PAUSE_S
             self._terminal.progress(self._text(now - self._started))
 
     def _text(self, elapsed_s: float) -> str:
-        rate = self._done / elapsed_s
+        from humanize import naturalsize, precisedelta  # noqa: PLC0415 - only for transfers that take long
+
+        rate = self._done / elapsed_s if elapsed_s else 0.0
         left_s = int(max(self._total - self._done, 0) / rate) if rate else 0
         return (
-            f"Downloading {self._name}: {naturalsize(self._done)} of {naturalsize(self._total)}, "
+            f"{self._doing} {self._name}: {naturalsize(self._done)} of {naturalsize(self._total)}, "
             f"{naturalsize(rate)}/s, {precisedelta(left_s)} left"
         )
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from runstream.download.downloader import Download, Downloader
+from runstream.download.transfer_progress import TransferProgress
 from runstream.public_api.exceptions import MissingFileError
 from runstream.public_api.pages import Pages
 from runstream.server.api_connection import ApiConnection
@@ -109,6 +110,8 @@ class File:
     ) -> TextIO:
         """Download the file to a folder, below its own folders; return it open for reading.
 
+        After a second, a terminal shows how far it is.
+
         Args:
             root: The folder.
             replace: Replace an existing file.
@@ -126,7 +129,8 @@ class File:
             raise ValueError(
                 f"{os.fspath(target)!r} exists: pass replace=True to replace it or exist_ok=True to keep it"
             )
-        Downloader(self._connection.client).download([self.wanted(root)])
+        with TransferProgress(self.name, self.size) as progress:
+            Downloader(self._connection.client, progress=progress.add).download([self.wanted(root)])
         return target.open()
 
     def target(self, root: str | os.PathLike[str]) -> Path:
@@ -216,6 +220,8 @@ def upload_file(
 ) -> File:
     """Upload a file to a run; its name is its path relative to ``root``. Returns once the file is listed.
 
+    After a second, a terminal shows how far it is.
+
     Raises:
         ValueError: The file is not below ``root``, or its name is invalid.
         OSError: It cannot be read.
@@ -224,7 +230,8 @@ def upload_file(
     name = os.path.relpath(path, root)
     if problem := problem_of_name(name):
         raise ValueError(f"Invalid name {name!r} of {os.fspath(path)!r} relative to {os.fspath(root)!r}: {problem}")
-    stored = upload_object(connection, entity, Path(path))
+    with TransferProgress(name, os.stat(path).st_size, doing="Uploading") as progress:  # noqa: PTH116 - of any path
+        stored = upload_object(connection, entity, Path(path), progress.add)
     media_type = guess_type(name)[0] or ""
     document = {"name": name, "size": stored.size, "sha256": stored.sha256, "media_type": media_type}
     connection.command(f"{address}/files", document)

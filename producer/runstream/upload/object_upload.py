@@ -11,7 +11,7 @@ from urllib.parse import quote
 from runstream.exceptions import CommError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from runstream.server.api_connection import ApiConnection
@@ -29,8 +29,10 @@ class StoredObject:
     size: int
 
 
-def upload_object(connection: ApiConnection, entity: str, path: Path) -> StoredObject:
-    """Store the content of a file for an entity; return it.
+def upload_object(
+    connection: ApiConnection, entity: str, path: Path, progress: Callable[[int], None] = lambda _: None
+) -> StoredObject:
+    """Store the content of a file for an entity; return it. ``progress`` is called with the bytes of each piece sent.
 
     Raises:
         OSError: The file cannot be read.
@@ -45,9 +47,10 @@ def upload_object(connection: ApiConnection, entity: str, path: Path) -> StoredO
         if answer["stored"]:
             return found
         if "url" in answer:
-            _put(connection, answer["url"], file, 0, found.size, answer.get("headers"))
+            pieces = _range(file, 0, found.size, progress)
+            _put(connection, answer["url"], pieces, found.size, answer.get("headers"))
         else:
-            _put_parts(connection, f"{objects}/{digest}", file, found.size, answer)
+            _put_parts(connection, f"{objects}/{digest}", file, found.size, answer, progress)
     (confirmed,) = connection.command(f"{objects}/confirm", {"objects": [described]})["objects"]
     if not confirmed["stored"]:
         reason = confirmed.get("reason") or "the object store does not have it"
@@ -55,7 +58,14 @@ def upload_object(connection: ApiConnection, entity: str, path: Path) -> StoredO
     return found
 
 
-def _put_parts(connection: ApiConnection, address: str, file: IO[bytes], size: int, answer: Mapping[str, Any]) -> None:
+def _put_parts(  # noqa: PLR0917 - what is uploaded, and where
+    connection: ApiConnection,
+    address: str,
+    file: IO[bytes],
+    size: int,
+    answer: Mapping[str, Any],
+    progress: Callable[[int], None],
+) -> None:
     upload_id, part_size = answer["upload_id"], int(answer["part_size"])
     numbers = range(1, -(-size // part_size) + 1)
     parts: list[dict[str, Any]] = []
@@ -63,28 +73,26 @@ def _put_parts(connection: ApiConnection, address: str, file: IO[bytes], size: i
         asked = {"upload_id": upload_id, "numbers": list(numbers[start : start + _BATCH])}
         for part in connection.command(f"{address}/parts", asked)["parts"]:
             offset = (part["number"] - 1) * part_size
-            etag = _put(connection, part["url"], file, offset, min(part_size, size - offset))
+            length = min(part_size, size - offset)
+            etag = _put(connection, part["url"], _range(file, offset, length, progress), length)
             parts.append({"number": part["number"], "etag": etag})
     connection.command(f"{address}/complete", {"upload_id": upload_id, "size": size, "parts": parts})
 
 
-def _put(  # noqa: PLR0917 - a range of a file
-    connection: ApiConnection,
-    url: str,
-    file: IO[bytes],
-    offset: int,
-    size: int,
-    headers: Mapping[str, str] | None = None,
+def _put(
+    connection: ApiConnection, url: str, pieces: Iterator[bytes], size: int, headers: Mapping[str, str] | None = None
 ) -> str:
-    """Send a range of a file; return the ETag of the answer."""
-    file.seek(offset)
+    """Send bytes; return the ETag of the answer."""
     sent = {**(headers or {}), "Content-Length": str(size)}
-    return connection.client.send(url, _range(file, size), sent).strip('"')
+    return connection.client.send(url, pieces, sent).strip('"')
 
 
-def _range(file: IO[bytes], size: int) -> Iterator[bytes]:
+def _range(file: IO[bytes], offset: int, size: int, progress: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield a range of a file in pieces."""
+    file.seek(offset)
     while size > 0 and (chunk := file.read(min(size, _CHUNK))):
         size -= len(chunk)
         yield chunk
+        progress(len(chunk))
     if size:
         raise CommError(f"{file.name!r} became shorter while it was uploaded: try again")

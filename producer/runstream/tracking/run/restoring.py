@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from runstream.download.downloader import Download, Downloader
+from runstream.download.transfer_progress import TransferProgress
 from runstream.exceptions import CommError
 from runstream.server.api_connection import ApiConnection, NotFoundError
 from runstream.server.discovery import resolve_server
@@ -76,7 +77,8 @@ def _download(name: str, run_path: str, target: Path, settings: Settings) -> Non
             file = Download(
                 source=f"{address}/files/{quote(name)}", target=target, size=one["size"], sha256=one["sha256"]
             )
-            Downloader(connection.client).download([file])
+            with TransferProgress(name, one["size"]) as progress:
+                Downloader(connection.client, progress=progress.add).download([file])
     except NotFoundError as error:
         raise ValueError(f"Cannot restore {name!r}: {error}") from error
     finally:
