@@ -19,25 +19,6 @@ if TYPE_CHECKING:
     from tests.running_stack import Stack
 
 HERE = Path(__file__).parent
-#: The supported families; the others need files, media and artifacts.
-FAMILIES = (
-    "alert",
-    "artifact",
-    "config",
-    "identity",
-    "lifecycle",
-    "log",
-    "media",
-    "metric",
-    "mode",
-    "plot",
-    "resume",
-    "save",
-    "summary",
-    "table",
-    "watch",
-)
-
 #: Cases with an intended difference: what differs, and why.
 DIFFERENCES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "artifact__log_twice": (("r1.artifacts",), "the same contents are one version, with the aliases of both calls"),
@@ -80,11 +61,7 @@ def _load(name: str) -> Any:
 RUNNER = _load("run_parity")
 # Each file is parsed once, below: Python 3.11 fails now and then if several threads parse at a time.
 RUNNER.facts = cache(RUNNER.facts)
-CASES = [
-    path.stem
-    for path in sorted((HERE / "cases").glob("*.py"))
-    if path.stem.split("__")[0] in FAMILIES and RUNNER.facts(path.stem).SKIP is None
-]
+CASES = [path.stem for path in sorted((HERE / "cases").glob("*.py")) if RUNNER.facts(path.stem).SKIP is None]
 
 
 @pytest.fixture(scope="module")

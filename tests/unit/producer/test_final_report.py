@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,3 +50,19 @@ def test_lost_records_are_not_counted_as_synced(tmp_path: Path, capsys: pytest.C
     printed = capsys.readouterr().err
     assert "WARNING Synced 99 record(s), 2 lost: 2 rows (the disk was full)" in printed
     assert printed.count("disk was full") == 1
+
+
+def test_uploads_that_are_left_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the wait ends at its limit, the last lines name files and bytes that are left, and the command for them."""
+    folder = RunFolder.create(tmp_path, RunInfo(run_id="r1", project="p", mode="online", name="n"))
+    control = folder.control
+    control[Word.PHASE] = Phase.CONNECTED
+    control[Word.SHIPPER_ALIVE] = time.time_ns() // 1000 + 10**9
+    control[Word.UPLOAD_FILES], control[Word.UPLOAD_BYTES] = 3, 1_500_000
+
+    report = FinalReport(folder, NamedRun(), Settings(finish_timeout_s=0.0), Terminal())
+    report.conclude(ShipperLauncher(folder, {}), summary={}, dropped=0)
+
+    printed = capsys.readouterr().err
+    assert "not delivered yet, and 3 files (1.5 MB) not uploaded; delivery continues in the background" in printed
+    assert f"runstream sync {os.path.relpath(folder.path)}" in printed
