@@ -22,12 +22,6 @@ _READING = "use runstream.Api(), whose answers are lists, dicts and iterators"
 _REPORTS = "Runstream does not have reports"
 _SWEEPS = "Runstream does not have sweeps: use Optuna, for example, with one run for each trial"
 
-_SKLEARN = """
-    plot_calibration_curve plot_class_proportions plot_classifier plot_clusterer plot_confusion_matrix
-    plot_elbow_curve plot_feature_importances plot_learning_curve plot_outlier_candidates plot_precision_recall
-    plot_regressor plot_residuals plot_roc plot_silhouette plot_summary_metrics
-"""
-
 #: By module: names by the reason why they are not available.
 _TABLE: Mapping[str, Mapping[str, str]] = {
     "wandb": {
