@@ -268,9 +268,14 @@ PREDICT = """
 import pickle, numpy
 path = run.use_model("classifier:staging")
 assert open(path, "rb").read() == pathlib.Path("model.pkl").read_bytes()
+# The valid and the invalid usage of W&B's reference.
+digest, project = run.use_artifact("classifier:v0").digest, f"{run.entity}/{run.project}"
+for name in ("classifier:latest", f"{run.project}/classifier:v0", f"{project}/classifier:{digest}"):
+    assert open(run.use_model(name=name), "rb").read() == open(path, "rb").read(), name
 model = pickle.loads(pathlib.Path(path).read_bytes())
 print(json.dumps(model.predict(numpy.random.default_rng(0).normal(size=(100, 4))).tolist()))
 refused = {"classifier": "ValueError", "data:latest": "AssertionError", "none:v0": "ArtifactNotFoundError"}
+refused |= {"my_entity/my_project/my_model_artifact": "ValueError", f"{project}/classifier": "ValueError"}
 for name, kind in refused.items():
     try:
         run.use_model(name)

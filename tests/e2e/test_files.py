@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import runstream
 from runstream import Api, CommError
 from runstream.media.places import RunPlace
 from tests.e2e.scripts import ended, trained
@@ -28,6 +29,7 @@ for policy in ("now", "live", "end"):
     Path("d", f"{policy}.txt").write_text("after")
 Path(run.dir, "unsaved.txt").write_text("written to run.dir")
 run.save("missing.txt")
+print("first line\\nsecond line")
 run.config["large"] = [0.5] * 600_000
 run.log({"text": "x" * 300_000})
 run.finish()
@@ -51,7 +53,9 @@ def _read(run: object, name: str, folder: Path) -> str:
         return str(opened.read())
 
 
-def test_files_are_saved_listed_read_and_deleted(stack: Stack, server: Server, tmp_path: Path) -> None:
+def test_files_are_saved_listed_read_and_deleted(
+    stack: Stack, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each policy stores what it promises; values that are too large for a message are files; losses have reasons."""
     run_id = new_id()
     assert trained(stack, tmp_path, run_id, _PROGRAM) == 0
@@ -66,12 +70,22 @@ def test_files_are_saved_listed_read_and_deleted(stack: Stack, server: Server, t
         "live": "after",
         "end": "after",
     }
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    path = f"{server.entity}/tests/{run_id}"
+    with runstream.restore("d/live.txt", path, root=tmp_path / "restored") or pytest.fail("no file") as restored:
+        assert restored.read() == "after"
+    with pytest.raises(ValueError, match="Cannot restore"):
+        runstream.restore("d/none.txt", path, root=tmp_path / "restored")
     (lost,) = run.files(["missing.txt"])
     assert (lost.state, lost.reason, lost.policy) == ("dropped", "there is no such file", "live")
     with pytest.raises(CommError, match="there is no such file"):
         lost.download(tmp_path)
     assert json.loads(_read(run, "wandb-metadata.json", tmp_path))["python"].startswith("3.")
     assert "msgspec==" in _read(run, "requirements.txt", tmp_path)
+    eventually(lambda: [file.state for file in run.files(["output.log"])] == ["stored"])
+    lines = _read(run, "output.log", tmp_path).splitlines()
+    assert [line.split(" ", 2)[1:] for line in lines] == [["stdout", "first line"], ["stdout", "second line"]]
     (row,) = [row for row in run.scan_history() if "text" in row]
     assert row["text"]["_type"] == "value-file"
     assert run.resolve(row)["text"] == "x" * 300_000

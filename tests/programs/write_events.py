@@ -9,6 +9,8 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 import runstream
 
 
@@ -22,6 +24,7 @@ def main() -> None:
     parser.add_argument("--mode", default="online")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between steps; flushes after each step")
     parser.add_argument("--until", type=Path, help="write steps until this file exists, and their number into it")
+    parser.add_argument("--image", action="store_true", help="write an image in the last step")
     parser.add_argument("--end", choices=["finish", "exit", "kill"], default="finish")
     arguments = parser.parse_args()
 
@@ -39,6 +42,8 @@ def main() -> None:
             if arguments.pause:
                 writer.flush()
                 time.sleep(arguments.pause)
+        if arguments.image:
+            writer.add_image("val/picture", np.zeros((3, 4, 6), np.uint8), (arguments.steps - 1) * 10)
     if arguments.end == "kill":
         for writer in writers:
             writer.close()

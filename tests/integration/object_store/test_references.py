@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import runstream
 from runstream import Artifact
 from runstream.artifacts.references import reference_store
 from runstream.exceptions import CommError
@@ -55,6 +56,18 @@ def test_objects_are_referred_to_one_by_one_and_by_prefix(bucket: str, object_st
     object_store.client().remove_object(bucket, "data/a.bin")
     with pytest.raises(FileNotFoundError, match="Cannot read the reference"):
         store.fetch(single, tmp_path / "b")
+
+
+def test_a_run_logs_what_a_uri_leads_to(bucket: str, tmp_path: Path) -> None:
+    """Instead of a path, a URI of an object or a prefix can be logged; the name follows from it."""
+    with runstream.init(mode="offline", dir=tmp_path, id="r1", settings={"silent": True}) as run:
+        data = run.log_artifact(f"s3://{bucket}/data", type="dataset")
+        run.log_model(f"s3://{bucket}/data/a.bin")
+        model = run.finish_artifact(f"s3://{bucket}/data/a.bin", type="model", distributed_id="d")
+
+    assert (data.name, model.name) == ("run-r1-data", "run-r1-a.bin")
+    assert [entry.ref for entry in model.manifest.entries.values()] == [f"s3://{bucket}/data/a.bin"]
+    assert sorted(data.manifest.entries) == ["a.bin", "sub/b.bin"]
 
 
 def test_references_to_nothing_are_refused(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

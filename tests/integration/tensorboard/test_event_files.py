@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,11 @@ def rows_of(server: Server, run_id: str, count: int) -> list[dict[str, Any]]:
 def test_each_global_step_is_a_row(  # noqa: PLR0917 - fixtures and parameters
     stack: Stack, server: Server, tmp_path: Path, end: str, status: int, state: str
 ) -> None:
-    """The last events are stored no matter how the process ended; the state is that of the training process."""
+    """The last events are stored no matter how the process ended, and so are the event file itself and its images."""
     run_id = new_id()
 
-    ended = run_to_end("write_events", "--id", run_id, "--end", end, environment=stack.environment, folder=tmp_path)
+    arguments = ("--id", run_id, "--end", end, "--image")
+    ended = run_to_end("write_events", *arguments, environment=stack.environment, folder=tmp_path)
 
     assert ended == status, (tmp_path / "output.txt").read_text()
     rows = rows_of(server, run_id, 10)
@@ -44,10 +46,34 @@ def test_each_global_step_is_a_row(  # noqa: PLR0917 - fixtures and parameters
     assert run["state"] == state
     assert run["summary"]["accuracy"] == 9 / 16
     assert run["summary"]["global_step"] == 90
+    picture = rows[9]["val/picture"]
+    assert (picture["_type"], picture["width"], picture["height"]) == ("image-file", 6, 4)
+    assert picture["path"].startswith("media/images/val/picture_90_")
+    (events,) = (tmp_path / "events").iterdir()
+    files = stored_files(server, run_id, picture["path"], events.name)
+    assert files[picture["path"]]["sha256"] == picture["sha256"]
+    assert files[events.name]["policy"] == "end"
+    assert files[events.name]["sha256"] == hashlib.sha256(events.read_bytes()).hexdigest()
+
+
+def stored_files(server: Server, run_id: str, *names: str) -> dict[str, Any]:
+    """Wait until files of a run are stored; return the stored ones by name."""
+
+    def stored() -> dict[str, Any]:
+        files = server.run(run_id, "/files", limit=1000)["files"]
+        found = {file["name"]: file for file in files if file["state"] == "stored"}
+        return found if found.keys() >= {*names} else {}
+
+    return eventually(stored, within=60)
+
+
+def written(folder: Path) -> list[str]:
+    """Return the paths of the event files below a folder, relative to it."""
+    return [str(path.relative_to(folder)) for path in folder.rglob("*tfevents*")]
 
 
 def test_event_files_of_an_offline_run_are_read_by_sync(stack: Stack, server: Server, tmp_path: Path) -> None:
-    """Names of values in other folders than the first begin with the folder."""
+    """Names of values and files in other folders than the first begin with the folder."""
     run_id = new_id()
     arguments = ("--id", run_id, "--mode", "offline", "--steps", 2, "--folders", "logs/a", "logs/b")
     assert run_to_end("write_events", *arguments, environment=stack.environment, folder=tmp_path) == 0
@@ -56,6 +82,7 @@ def test_event_files_of_an_offline_run_are_read_by_sync(stack: Stack, server: Se
     command("sync", folder, environment=stack.environment)
 
     rows = [plain(row) for row in rows_of(server, run_id, 4)]
+    stored_files(server, run_id, *(name.replace("a/", "") for name in written(tmp_path / "logs")))
     for row in rows:
         row.pop("loss", None)
         row.pop("b/loss", None)
