@@ -34,6 +34,8 @@ class ObjectServer:
     requests: list[tuple[str, str]] = field(default_factory=list)
     #: Statuses of the next PUTs; 0 closes the connection.
     failures: list[int] = field(default_factory=list)
+    #: Statuses of the next requests of the API; 0 closes the connection.
+    outages: list[int] = field(default_factory=list)
     #: Called with the path before a PUT is answered.
     before_put: Callable[[str], None] = lambda _: None
     #: Hexadecimal digests of the objects that a client says were acknowledged with their MD5.
@@ -76,6 +78,15 @@ class ObjectServer:
                 self.objects[sha256] = b"".join(found[part["number"]] for part in body["parts"])
                 return {"stored": True}
         raise AssertionError(path)
+
+    def trouble(self, path: str) -> int | None:
+        """Return the status of a request of the API that fails now; None if it does not."""
+        if self.outages:
+            return self.outages.pop(0)
+        if path.endswith("/commits") and self.refusals:
+            self.objects.clear()
+            return self.refusals.pop()
+        return None
 
     def put(self, path: str, body: bytes, headers: dict[str, str]) -> int:
         """Store a body; return the status."""
@@ -144,13 +155,18 @@ def object_server() -> Iterator[ObjectServer]:
             self.end_headers()
             self.wfile.write(body)
 
+        def _end(self, status: int, **headers: str) -> None:
+            if status:
+                self._send(status, b"", **headers)
+            else:
+                self.close_connection = True
+
         def do_GET(self) -> None:
             address = urlsplit(self.path)
             server.requests.append((self.command, address.path))
             body = json.loads(self._body() or b"{}")
-            if address.path.endswith("/commits") and server.refusals:
-                server.objects.clear()
-                self._send(server.refusals.pop(), b"{}")
+            if (status := server.trouble(address.path)) is not None:
+                self._end(status)
                 return
             answer = server.answer(self.command, address.path, parse_qs(address.query), body)
             missing = {"error": {"code": "not_found", "message": "unknown upload"}}
@@ -161,10 +177,7 @@ def object_server() -> Iterator[ObjectServer]:
         def do_PUT(self) -> None:
             body = self._body()
             status = server.put(urlsplit(self.path).path, body, dict(self.headers))
-            if status:
-                self._send(status, b"", ETag=f'"{_etag(body)}"')
-            else:
-                self.close_connection = True
+            self._end(status, ETag=f'"{_etag(body)}"')
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
             """Keep quiet."""

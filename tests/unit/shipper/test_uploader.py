@@ -96,6 +96,22 @@ def test_failed_requests_are_repeated(
     assert len(server.objects) == 5
 
 
+@pytest.mark.parametrize("status", [0, 500, 503])
+@pytest.mark.parametrize("size", [100, 2 * PART + 1], ids=["small", "in parts"])
+def test_api_that_is_down_delays_an_upload(  # noqa: PLR0917 - fixtures and parameters
+    tmp_path: Path, server: ObjectServer, uploader: Uploader, api: ObjectApi, status: int, size: int
+) -> None:
+    """It goes on with the request that failed, at the beginning or after the bytes were sent, which are sent once."""
+    one = content(tmp_path, "one", bytes(size))
+    server.outages = [status] * 3
+    server.before_put = lambda _: server.outages.append(status)
+
+    assert persist(uploader, [one], api) >= 2
+    assert one.stored
+    assert [*server.objects.values()] == [bytes(size)]
+    assert len(server.puts) == len(set(server.puts))
+
+
 def test_object_that_vanished_is_sent_again(
     tmp_path: Path, server: ObjectServer, uploader: Uploader, api: ObjectApi
 ) -> None:
