@@ -31,6 +31,7 @@ from runstream_consumers.api.problems import BadParameter, Problem
 from runstream_consumers.api.run_numbers import RunNumbers
 from runstream_consumers.api.security.access import ThePrincipal
 from runstream_consumers.archive.archive import Archive
+from runstream_consumers.archive.storage.cache import Cache
 from runstream_consumers.archive.stored_blocks import StoredBlocks
 from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.settings import ServerSettings
@@ -64,6 +65,8 @@ class Services:
     streams: Streams
     #: Rows of runs that were moved to the object store.
     archive: Archive
+    #: Responses with charts and their entity tags: valid while the rows of the runs have the same.
+    charts: Cache[tuple[str, bytes]]
     key_names: KeyNames
 
     def blocks(self, connection: Connection) -> StoredBlocks:

@@ -45,6 +45,10 @@ class PostgresManifest:
             found.setdefault(row["run"], []).append(part_record(row))
         return found
 
+    async def newest_of(self, runs: Sequence[UUID], stream: Stream) -> dict[UUID, int | None]:
+        """Return the greatest offset of the rows of each run, archived or not; None if there are none."""
+        return dict(await self._connection.fetch(QUERIES["newest_of"], list(runs), STREAM_NUMBERS[stream]))
+
 
 async def exported_parts(connection: Connection, run: RunPath, stream: Stream) -> list[PartRecord]:
     """Return the parts of a run, by their first step."""

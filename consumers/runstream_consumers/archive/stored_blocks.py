@@ -74,6 +74,9 @@ class Manifest(Protocol):
     ) -> Mapping[UUID, Sequence[PartRecord]]:
         """Return those of several runs; runs without parts are left out."""
 
+    async def newest_of(self, runs: Sequence[UUID], stream: Stream) -> Mapping[UUID, int | None]:
+        """Return the greatest offset of the rows of each run, archived or not; None if there are none."""
+
 
 class HotBlocks(BlockSource, Protocol):
     """The blocks that are not archived."""
@@ -220,6 +223,10 @@ class StoredBlocks:
         parts = await self._manifest.parts(run, stream, NO_STEP, GREATEST)
         hot = await self._hot.newest(run, stream)
         return max([*(part.last_offset for part in parts), *([] if hot is None else [hot])], default=None)
+
+    async def newest_of(self, runs: Sequence[UUID], stream: Stream) -> Mapping[UUID, int | None]:
+        """Return :meth:`newest` of several runs."""
+        return await self._manifest.newest_of(runs, stream)
 
     async def earliest(self, run: UUID, stream: Stream, *, after: tuple[int, int], size: int) -> Sequence[Block]:
         """Return blocks with the next rows after an offset and a sequence number, by their arrival."""

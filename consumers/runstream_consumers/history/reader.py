@@ -7,8 +7,7 @@ at a time, so that a long read does not delay other requests.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -24,7 +23,7 @@ from runstream_consumers.history.paging import GREATEST, HistoryRow, Page, PageB
 from runstream_consumers.history.sampling import Series, choose_rows
 from runstream_consumers.history.selection import Selection, key_of
 from runstream_consumers.history.series.collector import Origin, SeriesCollector
-from runstream_consumers.history.series.curves import curves
+from runstream_consumers.history.series.curves import curves, fingerprint_of
 from runstream_consumers.history.series.query import RowQuery
 from runstream_consumers.history.tables.row_picker import RowPicker
 from runstream_consumers.history.tables.row_table import Cursor, RowTable
@@ -148,9 +147,9 @@ async def chart(
     samples: int,
     origins: dict[bytes, Origin],
     render: Callable[[dict[tuple[str, bytes], Series]], T],
-    known: str | None = None,
+    known: Collection[str] = (),
 ) -> tuple[str, T | None]:
-    """Return the fingerprint of a run and its joined :func:`series`, or None for them if the fingerprint is known.
+    """Return the fingerprint of a run and its joined :func:`series`, None for these if it is one of the known ones.
 
     ``render`` makes of the series what is returned; it is called in a thread.
     """
@@ -158,7 +157,7 @@ async def chart(
     async with source.reading(run_key(run), query.stream, query.first, query.last) as stored:
         view = await load_view(stored, run, query.stream)
         found = await _fingerprint(stored, view, query.stream)
-        if found == known:
+        if found in known:
             return found, None
         rest = await _collect(stored, view, collector, joined=True)
     return found, await asyncio.to_thread(lambda: render(_result(collector, rest)))
@@ -215,10 +214,7 @@ async def fingerprint(source: BlockSource, run: RunPath, stream: Stream) -> str:
 
 
 async def _fingerprint(source: BlockSource, view: Sequence[RowSource], stream: Stream) -> str:
-    digest = hashlib.sha256()
-    for part in view:
-        digest.update(repr((part.facts, await source.newest(part.facts.run, stream))).encode())
-    return digest.hexdigest()[:32]
+    return fingerprint_of([(part.facts, await source.newest(part.facts.run, stream)) for part in view])
 
 
 async def keys(source: BlockSource, run: RunPath, *, stream: Stream) -> list[str]:

@@ -51,6 +51,7 @@ from runstream_consumers.api.security.headers import SafeHeaders
 from runstream_consumers.api.security.peers import Peers, trusted_users
 from runstream_consumers.api.services import Services
 from runstream_consumers.archive.archive import Archive
+from runstream_consumers.archive.storage.cache import Cache
 from runstream_consumers.object_store.store import ObjectStore
 from runstream_consumers.runtime.kafka.client import KafkaProducer
 from runstream_consumers.runtime.plugin import Connection, RouteContext, declaration_of
@@ -61,6 +62,8 @@ from runstream_consumers.summary.key_names import KeyNames
 from runstream_consumers.web import pages
 
 _COMMAND_TIMEOUT_S = 5.0
+#: Bytes of responses with charts that are kept.
+_CHARTS = 32 * 1024 * 1024
 
 #: In the order in which they are tried: reads of rows are the most frequent requests.
 _ROUTERS = (
@@ -157,6 +160,7 @@ def create_app(settings: ServerSettings, *, limits: PoolLimits | None = None, pe
                 changes=changes,
                 streams=Streams(),
                 archive=closing.enter_context(Archive.opened(object_store)),
+                charts=Cache(_CHARTS),
                 key_names=KeyNames(),
             )
             if object_store is not None:

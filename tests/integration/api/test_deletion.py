@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import httpx
 import pytest
 
 import runstream
@@ -92,6 +93,34 @@ def test_a_deleted_run_is_gone_for_good(served: Served, api: Api) -> None:
         api.create_run(run_id="gone")
     served.store(kept.rows([{"loss": 3.0}], first_step=1))
     assert api.run(str(kept.run)).summary["loss"] == 3.0
+
+
+def test_a_chart_that_is_kept_shows_the_rows_there_are(served: Served, api: Api) -> None:
+    """It has its entity tag while nothing changes, new rows as they arrive, and nothing once the run was deleted."""
+    project = "kept-charts"
+    recording = new_recording("chart", project=project).start({}).rows([{"loss": 1.0}, {"loss": 2.0}])
+    served.store(recording)
+    run_path, together = f"/api/v1/runs{path(recording.run)}/series", f"/api/v1/projects/ada/{project}/series"
+
+    def read(source: str, **headers: str) -> httpx.Response:
+        asked = {"run": "chart", "keys": "loss"} if source == together else {"keys": "loss"}
+        sent = {"Authorization": f"Bearer {TOKEN}", **headers}
+        return httpx.get(f"{served.url}{source}", params=asked, headers=sent, timeout=60)
+
+    before = {source: [read(source) for _ in range(2)] for source in (run_path, together)}
+    for source, (first, again) in before.items():
+        assert (first.text, first.headers["ETag"]) == (again.text, again.headers["ETag"])
+        assert read(source, **{"If-None-Match": first.headers["ETag"]}).status_code == 304
+    recording.rows([{"loss": 7.0}], first_step=2)
+    served.store(recording)
+    for source, (first, _) in before.items():
+        changed = read(source, **{"If-None-Match": first.headers["ETag"]})
+        assert '"values":[1.0,2.0]' in first.text
+        assert '"values":[1.0,2.0,7.0]' in changed.text
+        assert changed.headers["ETag"] != first.headers["ETag"]
+    api.run(str(recording.run)).delete()
+    eventually(lambda: read(together).json()["runs"][0]["series"] == [], within=30)
+    assert read(run_path).json()["error"]["code"] == "run_deleted"
 
 
 def test_a_deleted_run_cannot_be_resumed(api: Api, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -157,6 +157,10 @@ class MemoryManifest:
         """Return those of several runs."""
         return {run: found for run in runs if (found := await self.parts(run, stream, first, last))}
 
+    async def newest_of(self, runs: Sequence[UUID], _stream: events.Stream) -> dict[UUID, int | None]:
+        """Return the greatest offset of those in parts."""
+        return {run: max((one.last_offset for one in self.records.get(run, ())), default=None) for run in runs}
+
 
 @dataclass(repr=False)
 class History:

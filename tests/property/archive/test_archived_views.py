@@ -105,7 +105,9 @@ def test_series_of_several_runs_are_those_of_each(history: History, first: int, 
 
     async def read() -> None:
         query = RowQuery(min_step=first, max_step=first + width)
-        found = await curves(history.stored, PATHS, query, samples=500)
+        etag, found = await curves(history.stored, PATHS, query, samples=500)
+        assert await curves(history.stored, PATHS, query, samples=500, known=[etag]) == (etag, None)
+        assert found is not None
         assert list(found) == list(PATHS)
         for path in PATHS:
             expected = await series(history.stored, path, query, samples=500, joined=True)

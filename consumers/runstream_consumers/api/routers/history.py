@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -30,6 +31,7 @@ from runstream_consumers.api.problems import BadParameter, Unavailable
 from runstream_consumers.api.services import CostlyReads, Name, TheClient, TheReads, TheRun, TheServices, run_path
 from runstream_consumers.archive.bulk.page import BulkPage
 from runstream_consumers.archive.bulk.scanning import scan_in_bulk
+from runstream_consumers.archive.storage.cache import Cache
 from runstream_consumers.history import reader as history
 from runstream_consumers.history.arrivals import console
 from runstream_consumers.history.arrivals.console import ConsoleCursor
@@ -141,7 +143,9 @@ async def sampled(run: TheRun, reads: TheReads, query: TheQuery, form: TheForm, 
     summary="Points of each metric, for a chart",
     responses={**described(models.SeriesList), 304: {"description": "The client has the points, by their entity tag"}},
 )
-async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery, samples: Samples = 500) -> Response:
+async def series(
+    request: Request, run: TheRun, reads: TheReads, services: TheServices, *, query: TheQuery, samples: Samples = 500
+) -> Response:
     """Return for each numeric key and writer its steps, times and values; at most `samples` points each.
 
     A writer and those that it continues form one series; so do a fork's writer and those whose rows it inherits. The
@@ -150,22 +154,28 @@ async def series(request: Request, run: TheRun, reads: TheReads, query: TheQuery
     async with reading(reads) as connection:
         labels = await documents.writer_labels(connection, run)
         origins: dict[bytes, Origin] = {}
-        known = request.headers.get("if-none-match", "").removeprefix('W/"').removesuffix('"')
-        found, text = await history.chart(
-            reads.blocks(connection),
-            run,
-            query,
-            samples=samples,
-            origins=origins,
-            render=lambda points: render_series(points, labels, origins),
-            known=known,
-        )
-        headers = {"ETag": f'W/"{found}"'}
-        return Response(status_code=304, headers=headers) if text is None else _json(text, headers)
+
+        async def draw(known: Collection[str]) -> tuple[str, bytes | None]:
+            return await history.chart(
+                reads.blocks(connection),
+                run,
+                query,
+                samples=samples,
+                origins=origins,
+                render=lambda points: render_series(points, labels, origins),
+                known=known,
+            )
+
+        return await _drawn(request, services.charts, (run, query, samples, labels), draw)
 
 
-@of_projects.get("/series", summary="Points of metrics of several runs", responses=described(CurveList))
+@of_projects.get(
+    "/series",
+    summary="Points of metrics of several runs",
+    responses={**described(CurveList), 304: {"description": "The client has the points, by their entity tag"}},
+)
 async def curves(
+    request: Request,
     entity: Name,
     project: Name,
     services: TheServices,
@@ -177,15 +187,45 @@ async def curves(
     max_step: MaxStep = None,
     samples: Annotated[int, Query(ge=1, le=2000, description="Maximum number of points of one key")] = 500,
 ) -> Response:
-    """Return for each run the series that `/series` has of it; a run of which nothing has arrived has none."""
+    """Return for each run the series that `/series` has of it; a run of which nothing has arrived has none.
+
+    The response has an `ETag`, as that of `/series`.
+    """
     paths = [run_path(entity, project, one) for one in dict.fromkeys(run)]
     reads = CostlyReads(services, client, RunPath(entity=entity, project=project, run_id=""))
     async with reading(reads) as connection:
         query = RowQuery(keys=keys, min_step=min_step, max_step=max_step)
-        found = await history.curves(reads.blocks(connection), paths, query, samples=samples)
         writers = await writers_of_runs(connection, paths)
         labels = documents.labels([one for of_run in writers.values() for one in of_run])
-        return _json(await asyncio.to_thread(render_curves, found, labels))
+
+        async def draw(known: Collection[str]) -> tuple[str, bytes | None]:
+            blocks = reads.blocks(connection)
+            etag, found = await history.curves(blocks, paths, query, samples=samples, known=known)
+            return etag, None if found is None else await asyncio.to_thread(render_curves, found, labels)
+
+        return await _drawn(request, services.charts, (paths, query, samples, labels), draw)
+
+
+async def _drawn(
+    request: Request,
+    kept: Cache[tuple[str, bytes]],
+    asked: Any,
+    draw: Callable[[Collection[str]], Awaitable[tuple[str, bytes | None]]],
+) -> Response:
+    """Return the response with a chart, which is drawn again only if rows have changed; 304 if the client has it.
+
+    ``asked`` is what it depends on beside rows, and ``draw`` returns the fingerprint of the rows, and None if it is one
+    of those that are known.
+    """
+    place = hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).digest()
+    has = request.headers.get("if-none-match", "").removeprefix('W/"').removesuffix('"')
+    last, text = kept.get(place) or ("", b"")
+    etag, drawn = await draw({one for one in (has, last) if one})
+    headers = {"ETag": f'W/"{etag}"'}
+    if drawn is not None:
+        kept.put(place, (etag, drawn), len(drawn) + 500)
+        return _json(drawn, headers)
+    return Response(status_code=304, headers=headers) if etag == has else _json(text, headers)
 
 
 @router.get("/scan", summary="Every row, page by page", responses=rows_described(models.RowPage))
@@ -273,12 +313,14 @@ def _lines_json(rows: Sequence[history.HistoryRow]) -> list[dict[str, Any]]:
 
 
 @router.get("/system", summary="System metrics, sampled", responses=described(models.SeriesList))
-async def system(request: Request, run: TheRun, reads: TheReads, samples: Samples = 500) -> Response:
+async def system(
+    request: Request, run: TheRun, reads: TheReads, services: TheServices, samples: Samples = 500
+) -> Response:
     """Return the series of the stream `system`: processor, memory, disk, network, accelerators, the process.
 
     Each is listed under the writer whose process and machine were measured, with that writer's label and host.
     """
-    return await series(request, run, reads, RowQuery(stream=Stream.SYSTEM), samples)
+    return await series(request, run, reads, services, query=RowQuery(stream=Stream.SYSTEM), samples=samples)
 
 
 def _json(text: bytes, headers: Mapping[str, str] | None = None) -> Response:

@@ -56,6 +56,14 @@ where exists (select from history.archive_orphan where archive_orphan.key = give
         where base = regexp_replace(regexp_replace(given.key, '/_([0-9a-f]+)\.index$', '/\1'), '-[0-9]+\.parquet$', '')
     );
 
+-- name: newest_of
+-- The greatest offset of the rows of each run; null if it has none.
+select given.run, greatest(
+    (select max("offset") from history.block where block.run = given.run and stream = $2),
+    (select max(last_offset) from history.archive_part where archive_part.run = given.run and stream = $2)
+) as newest
+from unnest($1::uuid[]) as given (run);
+
 -- name: has_hot_rows
 select exists (select from history.block where run = $1 and stream = $2);
 
