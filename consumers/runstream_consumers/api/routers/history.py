@@ -52,6 +52,8 @@ _MOST_RUNS = 200
 _LARGEST_PAGE, _LARGEST_JSON_PAGE = 1_048_576, 10_000
 #: Values after which an Arrow page ends: about 32 MiB.
 _ARROW_VALUES = 4_000_000
+#: Bytes of a response with charts that is kept, at most.
+_LARGEST_KEPT = 4 * 1024 * 1024
 #: Seconds within which rows are read, decoded and rendered.
 _DEADLINE_S = 60.0
 
@@ -223,7 +225,8 @@ async def _drawn(
     etag, drawn = await draw({one for one in (has, last) if one})
     headers = {"ETag": f'W/"{etag}"'}
     if drawn is not None:
-        kept.put(place, (etag, drawn), len(drawn) + 500)
+        if len(drawn) <= _LARGEST_KEPT:
+            kept.put(place, (etag, drawn), len(drawn) + 500)
         return _json(drawn, headers)
     return Response(status_code=304, headers=headers) if etag == has else _json(text, headers)
 

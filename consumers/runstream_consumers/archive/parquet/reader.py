@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from runstream_consumers.archive.storage.object_file import ObjectFile, Range
 from runstream_consumers.object_store.store import ObjectDamaged
 
+#: Columns that are decoded in one thread: a few take less time than threads need to begin.
+_FEW = 8
+
 
 @dataclass(frozen=True, slots=True)
 class GroupColumn:
@@ -72,7 +75,9 @@ class ParquetReader:
         try:
             with self._lock:
                 self.file.load(ranges)
-                table = self._parquet.reader.read_row_group(group, column_indices=ascending, use_threads=False)
+                table = self._parquet.reader.read_row_group(
+                    group, column_indices=ascending, use_threads=len(ascending) > _FEW
+                )
                 self.file.forget(ranges)
         except (pa.ArrowException, OSError) as error:
             raise ObjectDamaged(self.file.key) from error
