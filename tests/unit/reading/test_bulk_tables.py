@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runstream.exceptions import UsageError
-from runstream.public_api.bulk.batches import RowBatch
+from runstream.public_api.bulk.batches import Labels, RowBatch
 from runstream.public_api.bulk.tables import table_of
 from runstream_schemas.rows import pack_rows
 
@@ -64,6 +64,15 @@ def test_rows_that_lack_a_key_are_left_out(into: str) -> None:
     assert _lists(into, _read(into, ["lr", "deep"]))["_step"] == [0, 2]
     assert len(_read(into, ["loss", "list"])) == 0
     assert len(table_of([], ["loss"], into)) == 0
+
+
+@pytest.mark.parametrize("into", FORMATS)
+def test_writers_are_a_column_of_texts(into: str) -> None:
+    """Also if several wrote the rows of a batch, or if the writers of batches differ."""
+    labels = [Labels(["a", "b"], np.array([0, 1, 0])), Labels(["b"], np.array([0, 0])), Labels([], np.zeros(0, int))]
+    batches = [RowBatch(len(one.numbers), {"_writer": one}, []) for one in labels]
+    assert _lists(into, table_of(batches, None, into)) == {"_writer": ["a", "b", "a", "b", "b"]}
+    assert [row for batch in batches for row in batch.fields["_writer"].tolist()] == ["a", "b", "a", "b", "b"]
 
 
 def test_missing_numbers_are_null_where_nan_was_logged_too() -> None:

@@ -130,10 +130,15 @@ def _objects(column: Column, count: int) -> NDArray[Any]:
 
 
 def _pandas(pandas: Any, columns: Mapping[str, Pieces]) -> Any:
-    return pandas.DataFrame({name: _joined(pieces) for name, pieces in columns.items()}, copy=False)
+    return pandas.DataFrame({name: _joined(pandas, pieces) for name, pieces in columns.items()}, copy=False)
 
 
-def _joined(pieces: Pieces) -> Any:
+def _joined(pandas: Any, pieces: Pieces) -> Any:
+    if labels := [piece.labels for piece in pieces if piece.labels is not None and piece.labels.names]:
+        # Each text is converted to a text of pandas once, instead of once for each row.
+        offsets = np.cumsum([0, *(len(one.names) for one in labels)])
+        numbers = [one.numbers + offset for one, offset in zip(labels, offsets, strict=False)]
+        return pandas.Series([name for one in labels for name in one.names]).take(np.concatenate(numbers)).array
     items = np.concatenate([piece.items for piece in pieces])
     if all(piece.valid is None for piece in pieces):
         return items if items.dtype != object else items.tolist()
