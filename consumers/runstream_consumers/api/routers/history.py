@@ -50,8 +50,8 @@ _LEAST, _GREATEST = -(2**63), 2**63 - 1
 _MOST_RUNS = 200
 #: Rows of a page.
 _LARGEST_PAGE, _LARGEST_JSON_PAGE = 1_048_576, 10_000
-#: Values after which an Arrow page ends: about 32 MiB.
-_ARROW_VALUES = 4_000_000
+#: Values after which an Arrow page ends: about 16 MiB.
+_ARROW_VALUES = 2_000_000
 #: Bytes of a response with charts that is kept, at most.
 _LARGEST_KEPT = 4 * 1024 * 1024
 #: Seconds within which rows are read, decoded and rendered.

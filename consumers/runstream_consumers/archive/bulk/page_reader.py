@@ -63,8 +63,11 @@ class PageReader:
         if self.selection.keys is not None and not stretch.part.selected(self.selection):
             return True
         rest: Stretch | None = stretch
+        of_group = len(stretch.part.selected(self.selection)) * stretch.part.index.group_rows
         while rest is not None:
-            if self.limit <= 0 or self.values <= 0 or self._budget <= 0:
+            # The rest of a row group would be decoded for this page and for the next one.
+            is_full = self.values <= 0 or (self._chunks and self.values < of_group)
+            if self.limit <= 0 or self._budget <= 0 or is_full:
                 return False
             piece, rest = rest.divided(self._rows(rest))
             if not self._add(read_chunk(piece, self.selection, with_times=self.with_times)):

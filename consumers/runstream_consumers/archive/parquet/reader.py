@@ -18,6 +18,9 @@ from runstream_consumers.object_store.store import ObjectDamaged
 #: Columns that are decoded in one thread: a few take less time than threads need to begin.
 _FEW = 8
 
+#: Columns from which on several threads decode them, when many row groups are read at once.
+_SEVERAL = 4
+
 
 @dataclass(frozen=True, slots=True)
 class GroupColumn:
@@ -96,7 +99,7 @@ class ParquetReader:
         try:
             source = pa.BufferReader(pa.py_buffer(file.memory))
             parquet = pq.ParquetFile(source, metadata=self._metadata, page_checksum_verification=True)
-            return parquet.reader.read_row_groups(groups, column_indices=columns, use_threads=False)
+            return parquet.reader.read_row_groups(groups, column_indices=columns, use_threads=len(columns) >= _SEVERAL)
         except (pa.ArrowException, OSError) as error:
             raise ObjectDamaged(self.file.key) from error
 
