@@ -19,6 +19,7 @@ from runstream_consumers.archive.bulk.page import BulkPage
 from runstream_consumers.archive.bulk.scanning import scan_in_bulk
 from runstream_consumers.history.paging import GREATEST
 from runstream_consumers.history.reader import RowQuery, scan
+from runstream_consumers.object_store.store import ObjectDamaged
 from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas import values
 from tests.contract.meaning import canonical
@@ -186,3 +187,13 @@ def test_a_page_ends_where_rows_are_no_longer_in_order() -> None:
     assert canonical(rows) == canonical(_one_by_one(history.whole, RUN, RowQuery()))
     assert kinds[:3] == [False, False, True]
     assert all(kinds[2:])
+
+
+def test_values_that_were_altered_are_not_returned() -> None:
+    """The checksums of pages are verified: reading them raises ObjectDamaged."""
+    history = _long(1)
+    for key, data in history.store.objects.items():
+        if key.endswith(".parquet"):
+            history.store.objects[key] = data[:2000] + bytes(255 - byte for byte in data[2000:2100]) + data[2100:]
+    with pytest.raises(ObjectDamaged):
+        _in_bulk(history.stored, RUN, RowQuery(), (100_000, GREATEST))
