@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runstream_consumers.archive.columns import APPEND_TIME, LATE, OFFSET, ORDER, ROW_COLUMNS, SEQ, STEP, TIME
+from runstream_consumers.archive.columns import (
+    APPEND_TIME,
+    LATE,
+    OFFSET,
+    ORDER,
+    ROW_COLUMNS,
+    SEQ,
+    STEP,
+    TIME,
+    Directory,
+)
 from runstream_consumers.archive.layout import file_key, index_key
-from runstream_consumers.archive.parquet.writer import directory_of, encode_files
+from runstream_consumers.archive.parquet.writer import encode_files
 from runstream_consumers.archive.part import OpenPart
 from runstream_consumers.archive.part_index import FileSize, IndexWriter
 from runstream_consumers.archive.rows import ColumnValues, PartRows
@@ -21,33 +31,48 @@ _OF_EVERY_ROW = tuple(ROW_COLUMNS.index(name) for name in (STEP, TIME, ORDER, OF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedPart:
-    """The objects of a part."""
+class EncodedObject:
+    """An object of a part: a Parquet file, or the index."""
 
-    #: Bytes by key; the index comes last.
-    objects: Mapping[str, bytes | memoryview]
-    files: int
-    #: Size of the object with the index, and of the index at its end.
-    index_object_size: int
-    index_size: int
+    key: str
+    data: bytes | memoryview
+    #: How many bytes at its end are the metadata of the file, or the index.
+    footer: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPart:
+    """The sizes of the objects of a part; that of the index comes last."""
+
+    sizes: Sequence[FileSize]
+
+    @property
+    def files(self) -> int:
+        """The number of Parquet files."""
+        return len(self.sizes) - 1
+
+    @property
+    def index(self) -> FileSize:
+        """The size of the object with the index, and of the index at its end."""
+        return self.sizes[-1]
 
     @property
     def size(self) -> int:
         """The bytes of all objects."""
-        return sum(map(len, self.objects.values()))
+        return sum(one.size for one in self.sizes)
 
 
-def encode_part(rows: PartRows, base: str) -> EncodedPart:
-    """Return the objects of a part, whose keys begin with ``base``."""
-    directory = directory_of(rows)
-    objects: dict[str, bytes | memoryview] = {}
+def encode_part(rows: PartRows, directory: Directory, base: str) -> Iterator[EncodedObject]:
+    """Yield the objects of a part, whose keys begin with ``base``; the index comes last.
+
+    Each is made when it is needed: a run with many keys has hundreds.
+    """
     sizes = []
     for number, file in enumerate(encode_files(rows, directory)):
-        objects[file_key(base, number)] = file.data
         sizes.append(FileSize(size=len(file.data), footer=file.footer))
+        yield EncodedObject(key=file_key(base, number), data=file.data, footer=file.footer)
     index, size = IndexWriter(rows, directory).object(sizes)
-    objects[index_key(base)] = index
-    return EncodedPart(objects=objects, files=len(sizes), index_object_size=len(index), index_size=size)
+    yield EncodedObject(key=index_key(base), data=index, footer=size)
 
 
 def read_part(part: OpenPart) -> PartRows:

@@ -8,7 +8,7 @@ they are written, and are deleted later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,9 @@ from runstream_consumers.archive.manifest import (
     replace_blocks,
     replace_parts,
 )
-from runstream_consumers.archive.part_writer import EncodedPart, encode_part, read_part
+from runstream_consumers.archive.parquet.writer import directory_of
+from runstream_consumers.archive.part_index import FileSize
+from runstream_consumers.archive.part_writer import EncodedObject, EncodedPart, encode_part, read_part
 from runstream_consumers.archive.rows import HotBlock, PartRows, concatenate, gather
 from runstream_consumers.compactor.plan import MOST_CELLS, parts_to_join
 from runstream_consumers.history.model import NO_STEP
@@ -39,10 +41,17 @@ from runstream_consumers.runtime.postgres.run_key import run_key
 from runstream_schemas.events import Stream
 from runstream_schemas.topics import RunPath
 
-#: What is read of a run at once.
-_MOST_ROWS = 98_304
-_MOST_BYTES = 24 * 1024 * 1024
-_FETCHED = 200
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLimits:
+    """When no more blocks of a run are read at once."""
+
+    rows: int = 98_304
+    bytes: int = 24 * 1024 * 1024
+    #: Of all blocks: a column takes half a kilobyte, however few rows its block has.
+    columns: int = 200_000
+    #: Blocks that are fetched before the limits are looked at again.
+    fetched: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class Compaction:
     connection: Connection
     store: ObjectStore
     archive: Archive
+    limits: ReadLimits = ReadLimits()
 
     async def archive_blocks(self, run: RunPath, stream: Stream) -> int:
         """Make a part of the oldest blocks of a run; return how many rows it has, 0 if there was nothing to do.
@@ -86,22 +96,26 @@ class Compaction:
     async def _oldest_blocks(self, run: RunPath, stream: Stream) -> list[HotBlock]:
         """Return the oldest blocks, as many as fit into a part; those with columns of later versions are left out."""
         blocks: list[HotBlock] = []
-        rows = size = 0
+        limits, rows, size, columns = self.limits, 0, 0, 0
         async with self.connection.transaction(readonly=True):
             cursor = await self.connection.cursor(QUERIES["oldest_blocks"], run_key(run), STREAM_NUMBERS[stream])
-            while rows < _MOST_ROWS and size < _MOST_BYTES and (found := await cursor.fetch(_FETCHED)):
+            while rows < limits.rows and size < limits.bytes and columns < limits.columns:
+                if not (found := await cursor.fetch(limits.fetched)):
+                    break
                 rows += sum(row["rows"] for row in found)
                 size += sum(len(row["message"]) for row in found)
-                blocks += await asyncio.to_thread(_decoded, found)
+                decoded = await asyncio.to_thread(_decoded, found)
+                columns += sum(len(block.event.columns) for block in decoded)
+                blocks += decoded
         return blocks
 
     async def _stored(self, run: RunPath, stream: Stream, rows: PartRows) -> NewPart:
         """Store the objects of a new part, which are orphans until it is added."""
         part = uuid4()
         base = base_of(run, stream, part)
-        encoded = await asyncio.to_thread(encode_part, rows, base)
-        await add_orphans(self.connection, object_keys(base, encoded.files), was_part=False)
-        await self._write(encoded)
+        directory = await asyncio.to_thread(directory_of, rows)
+        await add_orphans(self.connection, object_keys(base, directory.files), was_part=False)
+        encoded = await self._write(encode_part(rows, directory, base))
         return NewPart(
             record=new_record(run, stream, part, rows, encoded),
             size=encoded.size,
@@ -109,10 +123,14 @@ class Compaction:
             max_time=int(rows.times.max()),
         )
 
-    async def _write(self, encoded: EncodedPart) -> None:
-        for key, data in encoded.objects.items():
-            await self.store.write(key, data)
+    async def _write(self, objects: Iterator[EncodedObject]) -> EncodedPart:
+        """Store each object as soon as it is made; return their sizes."""
+        sizes = []
+        while (found := await asyncio.to_thread(next, objects, None)) is not None:
+            await self.store.write(found.key, found.data)
+            sizes.append(FileSize(size=len(found.data), footer=found.footer))
         pa.default_memory_pool().release_unused()
+        return EncodedPart(sizes)
 
 
 def _decoded(rows: Sequence[Mapping[str, Any]]) -> list[HotBlock]:

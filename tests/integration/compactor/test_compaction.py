@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstream_consumers.archive.manifest import PartConflict
-from runstream_consumers.compactor.compaction import Compaction
+from runstream_consumers.compactor.compaction import Compaction, ReadLimits
 from runstream_consumers.compactor.orphans import delete_orphans, find_orphans
 from runstream_consumers.history.consumer import HistoryConsumer
 from runstream_consumers.history.reader import HistoryRow, RowQuery, fingerprint, scan, series
@@ -92,6 +92,22 @@ async def test_rows_are_the_same_after_compaction(
             found = await series(blocks, RUN, RowQuery(keys=["at"]), samples=1000)
         assert len(before) == 130
         assert sum(len(one.steps) for one in found.values()) == 130
+
+
+@pytest.mark.parametrize("limits", [ReadLimits(columns=2, fetched=2), ReadLimits(rows=9, fetched=2)])
+async def test_what_is_read_at_once_is_limited(
+    broker: str, prefix: str, database: str, object_store: Server, limits: ReadLimits
+) -> None:
+    """Of blocks that take more memory together than a compaction may use, the next ones become another part."""
+    settings = await settings_of(database, object_store)
+    await _store(broker, prefix, database, [block(RUN, writer(1), seq, 5) for seq in range(0, 30, 5)], 30)
+    async with working(settings) as compactor:
+        async with reading(settings, compactor) as blocks:
+            before = await _rows(blocks)
+        compaction = Compaction(compactor.connection, compactor.store, compactor.archive, limits)
+        assert [await compaction.archive_blocks(RUN, Stream.HISTORY) for _ in range(4)] == [10, 10, 10, 0]
+        async with reading(settings, compactor) as blocks:
+            assert await _rows(blocks) == before
 
 
 async def test_a_part_is_added_only_if_its_blocks_are_there(

@@ -13,7 +13,9 @@ import numpy as np
 from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.layout import PartRecord, base_of
 from runstream_consumers.archive.manifest import new_record
-from runstream_consumers.archive.part_writer import encode_part, read_part
+from runstream_consumers.archive.parquet.writer import directory_of
+from runstream_consumers.archive.part_index import FileSize
+from runstream_consumers.archive.part_writer import EncodedPart, encode_part, read_part
 from runstream_consumers.archive.rows import HotBlock, PartRows, concatenate, gather
 from runstream_consumers.archive.stored_blocks import StoredBlocks
 from runstream_consumers.history.blocks import Block, Message
@@ -205,10 +207,15 @@ class History:
 
     def _add_part(self, run: UUID, rows: PartRows) -> None:
         part = uuid4()
-        encoded = encode_part(rows, base_of(RUN, STREAM, part))
-        self.store.objects |= {key: bytes(data) for key, data in encoded.objects.items()}
-        record = new_record(RUN, STREAM, part, rows, encoded)
+        record = new_record(RUN, STREAM, part, rows, store_part(self.store, rows, base_of(RUN, STREAM, part)))
         self.manifest.records.setdefault(run, []).append(record)
+
+
+def store_part(store: MemoryStore, rows: PartRows, base: str) -> EncodedPart:
+    """Store the objects of a part; return their sizes."""
+    objects = list(encode_part(rows, directory_of(rows), base))
+    store.objects |= {one.key: bytes(one.data) for one in objects}
+    return EncodedPart([FileSize(size=len(one.data), footer=one.footer) for one in objects])
 
 
 def hot_block(block: Block) -> HotBlock:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.layout import PartRecord, base_of, object_keys
-from runstream_consumers.archive.part_writer import encode_part
 from runstream_consumers.archive.rows import gather
 from runstream_consumers.archive.storage.cache import Cache
 from runstream_consumers.archive.storage.object_file import ObjectFile
@@ -21,7 +20,7 @@ from runstream_consumers.object_store.store import ObjectDamaged, StoreUnavailab
 from runstream_schemas.events import Stream
 from runstream_schemas.stored.objects import parse_key
 from runstream_schemas.topics import RunPath
-from tests.property.archive.histories import MemoryStore, hot_block, logged
+from tests.property.archive.histories import MemoryStore, hot_block, logged, store_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,16 +99,15 @@ def _stored(store: MemoryStore) -> PartRecord:
     _, blocks = logged([(0, range(500), [{"loss": step / 7} for step in range(500)])])
     rows = gather([hot_block(block) for block in blocks])
     base = base_of(_RUN, Stream.HISTORY, _PART)
-    encoded = encode_part(rows, base)
-    store.objects |= {key: bytes(data) for key, data in encoded.objects.items()}
+    encoded = store_part(store, rows, base)
     return PartRecord(
         run=_RUN,
         stream=Stream.HISTORY,
         part=_PART,
         base=base,
         files=1,
-        index_object_size=encoded.index_object_size,
-        index_size=encoded.index_size,
+        index_object_size=encoded.index.size,
+        index_size=encoded.index.footer,
         rows=500,
         points=500,
         columns=1,
