@@ -42,9 +42,11 @@ def entity_uuid(entity: str) -> UUID:
 async def want(connection: Connection, entity: str, sizes: Mapping[bytes, int]) -> dict[bytes, KnownObject]:
     """Record that objects are wanted now, or a moment ago; return what is known of each, by SHA-256."""
     hashes = sorted(sizes)
-    rows = await connection.fetch(
-        QUERIES["want"], entity_uuid(entity), hashes, [sizes[one] for one in hashes], _TRUSTED, _RECENT
-    )
+    asked = (entity_uuid(entity), hashes, [sizes[one] for one in hashes], _TRUSTED, _RECENT)
+    async with connection.transaction():
+        # A plan that was made while the table was small is kept, and would read the whole table for each object.
+        await connection.execute("set local enable_seqscan = off")
+        rows = await connection.fetch(QUERIES["want"], *asked)
     return {sha256: KnownObject(*known) for sha256, *known in rows}
 
 

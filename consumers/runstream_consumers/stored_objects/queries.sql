@@ -1,18 +1,20 @@
 -- name: want
 -- `new`: whether the row was inserted, so that nothing can have been uploaded. The row of a stored object that was
--- wanted a moment ago ($5) is not written again.
-with given as (select * from unnest($2::bytea[], $3::bigint[]) as given (sha256, size)),
-recent as (
-    select known.sha256, known.size, known.upload_id, known.stored_at
-    from control.object as known
-    join given on given.sha256 = known.sha256
-    where known.entity = $1 and known.stored_at is not null and known.wanted_at > now() - $5::interval
+-- wanted a moment ago ($5) is not written again. `offset 0`: each object is looked up by itself, however few the planner
+-- expects to be recent; it would read the whole table otherwise.
+with given as materialized (
+    select asked.sha256, asked.size as asked_size, known.size, known.upload_id, known.stored_at,
+        coalesce(known.stored_at is not null and known.wanted_at > now() - $5::interval, false) as is_recent
+    from unnest($2::bytea[], $3::bigint[]) as asked (sha256, size)
+    left join lateral (
+        select * from control.object where object.entity = $1 and object.sha256 = asked.sha256 offset 0
+    ) as known on true
 ),
 written as (
     insert into control.object as known (entity, sha256, size)
-    select $1, given.sha256, given.size from given
-    where not exists (select from recent where recent.sha256 = given.sha256)
-    order by given.sha256
+    select $1, sha256, asked_size from given
+    where not is_recent
+    order by sha256
     on conflict (entity, sha256) do update set
         wanted_at = now(),
         size = case when known.stored_at is null then excluded.size else known.size end
@@ -22,7 +24,7 @@ select sha256, size, stored_at is not null as stored, stored_at is not null and 
     new, upload_id
 from written
 union all
-select sha256, size, true, stored_at > now() - $4::interval, false, upload_id from recent
+select sha256, size, true, stored_at > now() - $4::interval, false, upload_id from given where is_recent
 
 -- name: set_stored
 insert into control.object as known (entity, sha256, size, stored_at)
