@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,7 +29,7 @@ from tests.running_stack import Stack, running_stack
 from tests.trainers import kill, new_id, run_folders, run_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.benchmarks.scale import Scale
@@ -37,6 +38,9 @@ SMALL = 10_000
 #: Threads of the raw uploads: as many as of the shipper.
 THREADS = 8
 _BATCH = 1000
+_PART = 16 << 20
+#: The runs whose files are stored already.
+_AGAIN = ("again", "once more", "and again")
 #: How often the memory of a child is read.
 _MEMORY_S = 0.05
 
@@ -72,14 +76,13 @@ def measure(scale: Scale) -> Iterator[Figure]:
 
 def _small(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
     base = _base(stack, folder, "files")
-    _record(stack, folder / "first", count, "small", only="files")
-    _record(stack, folder / "again", count, "small", only="files")
+    for name in ("first", *_AGAIN):
+        _record(stack, folder / name, count, "small", only="files")
     os.sync()  # so that nothing waits for what was written before
     before = _raw(stack, [_content(f"raw {number}", SMALL) for number in range(count)])
     synced = _sync(stack, folder / "first").above(base)
     after = _raw(stack, [_content(f"more {number}", SMALL) for number in range(count)])
-    os.sync()
-    stored = _sync(stack, folder / "again").above(base)
+    stored = _stored(stack, folder, base)
     raw = Cost((before.wall_s + after.wall_s) / 2, (before.cpu_s + after.cpu_s) / 2)
     what = f"{count} files of 10 kB"
     rates = f"{count / synced.wall_s:.0f} files/s; raw {count / before.wall_s:.0f} and {count / after.wall_s:.0f}"
@@ -87,19 +90,18 @@ def _small(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
     yield _of_cpu(raw, synced)
     yield Figure(f"{what}: memory", synced.memory, "MiB", bar=at_most(300))
     yield from _again(f"{what} that are stored: cost", stored, synced)
-    yield _verdict(stack, [folder / name / "journal" for name in ("first", "again")], what)
+    yield _verdict(stack, [folder / name / "journal" for name in ("first", *_AGAIN)], what)
     yield from _artifacts(stack, folder / "artifacts", count)
 
 
 def _artifacts(stack: Stack, folder: Path, count: int) -> Iterator[Figure]:
     """Yield the cost of an artifact whose files are stored already."""
     base = _base(stack, folder, "artifact")
-    _record(stack, folder / "first", count, "of an artifact", only="artifact")
-    _record(stack, folder / "again", count, "of an artifact", only="artifact")
+    for name in ("first", *_AGAIN):
+        _record(stack, folder / name, count, "of an artifact", only="artifact")
     os.sync()
     synced = _sync(stack, folder / "first").above(base)
-    os.sync()
-    stored = _sync(stack, folder / "again").above(base)
+    stored = _stored(stack, folder, base)
     yield Figure(f"an artifact of {count} files of 10 kB", synced.wall_s, "s")
     yield from _again("… that is stored: cost", stored, synced)
 
@@ -113,10 +115,17 @@ def _base(stack: Stack, folder: Path, only: str) -> Cost:
     return Cost(min(cost.wall_s for cost in costs), min(cost.cpu_s for cost in costs))
 
 
+def _stored(stack: Stack, folder: Path, base: Cost) -> Cost:
+    """Return the cost of what is stored: the medians of some runs, since it is not much more than that of starting."""
+    os.sync()
+    costs = [_sync(stack, folder / name).above(base) for name in _AGAIN]
+    return Cost(median(cost.wall_s for cost in costs), median(cost.cpu_s for cost in costs))
+
+
 def _again(what: str, stored: Cost, first: Cost) -> Iterator[Figure]:
-    note = f"{stored.wall_s:.1f} s"
+    note = f"{stored.wall_s:.2f} s"
     yield Figure(what, stored.wall_s / first.wall_s, bar=at_most(1 / 20), note=note)
-    yield Figure("… by CPU time", stored.cpu_s / first.cpu_s, note=f"{stored.cpu_s:.1f} s")
+    yield Figure("… by CPU time", stored.cpu_s / first.cpu_s, note=f"{stored.cpu_s:.2f} s")
 
 
 def _of_cpu(raw: Cost, synced: Cost) -> Figure:
@@ -130,11 +139,17 @@ def _large(stack: Stack, folder: Path, mebibytes: int) -> Iterator[Figure]:
     os.sync()
     synced = _sync(stack, plain).above(base)
     os.sync()
-    raw = _raw(stack, [_content(f"large {number}", 16 << 20) for number in range(mebibytes // 16)])
+    contents = [_content(f"large {number}", _PART) for number in range(mebibytes * 1024 * 1024 // _PART)]
+    raw = _raw_parts(stack, contents)
+    os.sync()
+    objects = _raw(stack, contents)
+    del contents
     note = f"{mebibytes / synced.wall_s:.0f} MiB/s; raw {mebibytes / raw.wall_s:.0f}"
-    what = f"a file of {mebibytes} MiB: rate of raw parallel PUTs"
+    what = f"a file of {mebibytes} MiB: rate of raw parallel PUTs of its parts"
     yield Figure(what, raw.wall_s / synced.wall_s, bar=at_least(0.7), note=note)
     yield _of_cpu(raw, synced)
+    note = f"raw {mebibytes / objects.wall_s:.0f} MiB/s"
+    yield Figure("… of raw parallel PUTs of as many objects", objects.wall_s / synced.wall_s, note=note)
     # Not recorded before: the raw uploads are sent from memory, so the file must not be read from the disk either.
     _record(stack, killed, 0, "killed", large=mebibytes)
     victims = [_kill_sync, _kill_store, _kill_sync]
@@ -213,9 +228,9 @@ def _content(seed: str, size: int) -> bytes:
 
 
 def _raw(stack: Stack, contents: Sequence[bytes]) -> Cost:
-    """Return the cost of plain parallel PUTs of contents, whose URLs are requested before."""
-    orders: list[tuple[bytes, dict[str, Any]]] = []
-    with httpx.Client(headers={"Authorization": f"Bearer {stack.token}"}, timeout=60) as client:
+    """Return the cost of plain parallel PUTs of contents as objects, whose URLs are requested before."""
+    orders: list[_Order] = []
+    with _api(stack) as client:
         for start in range(0, len(contents), _BATCH):
             group = contents[start : start + _BATCH]
             items = [
@@ -226,25 +241,65 @@ def _raw(stack: Stack, contents: Sequence[bytes]) -> Cost:
                 }
                 for one in group
             ]
-            answer = client.post(f"{stack.url}/api/v1/entities/{stack.entity}/objects", json={"objects": items})
-            orders += zip(group, answer.raise_for_status().json()["objects"], strict=True)
+            answer = client.post("objects", json={"objects": items})
+            found = answer.raise_for_status().json()["objects"]
+            orders += [_Order(one, item["url"], item["headers"]) for one, item in zip(group, found, strict=True)]
+    return _put_all(stack, orders)[0]
+
+
+def _raw_parts(stack: Stack, contents: Sequence[bytes]) -> Cost:
+    """Return the cost of plain parallel PUTs of contents as the parts of one object, and of joining them.
+
+    Its name is not the hash of the contents, which nobody reads.
+    """
+    size, name = sum(map(len, contents)), hashlib.sha256(b"raw parts").hexdigest()
+    with _api(stack) as client:
+        answer = client.post("objects", json={"objects": [{"sha256": name, "size": size}]})
+        (upload,) = answer.raise_for_status().json()["objects"]
+        urls: dict[int, str] = {}
+        for first in range(1, len(contents) + 1, _BATCH):
+            numbers = list(range(first, min(first + _BATCH, len(contents) + 1)))
+            request = {"upload_id": upload["upload_id"], "numbers": numbers}
+            found = client.post(f"objects/{name}/parts", json=request).raise_for_status().json()["parts"]
+            urls |= {part["number"]: part["url"] for part in found}
+        cost, etags = _put_all(stack, [_Order(one, urls[number], {}) for number, one in enumerate(contents, 1)])
+        parts = [{"number": number, "etag": etag} for number, etag in enumerate(etags, 1)]
+        began, cpu_s = time.monotonic(), _served(stack)
+        request = {"upload_id": upload["upload_id"], "size": size, "parts": parts}
+        client.post(f"objects/{name}/complete", json=request).raise_for_status()
+        return Cost(cost.wall_s + time.monotonic() - began, cost.cpu_s + _served(stack) - cpu_s)
+
+
+def _api(stack: Stack) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {stack.token}"}
+    return httpx.Client(base_url=f"{stack.url}/api/v1/entities/{stack.entity}/", headers=headers, timeout=60)
+
+
+class _Order(NamedTuple):
+    content: bytes
+    url: str
+    headers: Mapping[str, str]
+
+
+def _put_all(stack: Stack, orders: Sequence[_Order]) -> tuple[Cost, list[str]]:
+    """Return the cost of parallel PUTs, and the ETags of their responses."""
     local = threading.local()
 
-    def put(order: tuple[bytes, dict[str, Any]]) -> None:
-        content, answer = order
-        address = urlsplit(answer["url"])
+    def put(order: _Order) -> str:
+        address = urlsplit(order.url)
         if not hasattr(local, "connection"):
             local.connection = http.client.HTTPConnection(address.hostname or "", address.port or 80)
-        local.connection.request("PUT", f"{address.path}?{address.query}", content, answer["headers"])
+        local.connection.request("PUT", f"{address.path}?{address.query}", order.content, order.headers)
         response = local.connection.getresponse()
         text = response.read()
         if response.status != HTTPStatus.OK:
             raise RuntimeError(f"status {response.status}: {text!r}")
+        return str(response.headers["etag"])
 
     began, cpu_s = time.monotonic(), time.process_time() + _served(stack)
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(put, orders))
-    return Cost(time.monotonic() - began, time.process_time() + _served(stack) - cpu_s)
+        etags = list(pool.map(put, orders))
+    return Cost(time.monotonic() - began, time.process_time() + _served(stack) - cpu_s), etags
 
 
 def _verdict(stack: Stack, journals: Sequence[Path], what: str) -> Figure:
