@@ -47,9 +47,9 @@ class ReadLimits:
     """When no more blocks of a run are read at once."""
 
     rows: int = 98_304
-    bytes: int = 24 * 1024 * 1024
+    bytes: int = 48 * 1024 * 1024
     #: Of all blocks: a column takes half a kilobyte, however few rows its block has.
-    columns: int = 200_000
+    columns: int = 400_000
     #: Blocks that are fetched before the limits are looked at again.
     fetched: int = 20
 
