@@ -135,12 +135,14 @@ def _fill(long: LongRun, rows: int, environment: dict[str, str]) -> Iterator[Fig
     compact_all(environment)
 
 
-def compact_all(environment: dict[str, str]) -> None:
-    """Archive all rows, as after the end of the runs."""
+def compact_all(environment: dict[str, str]) -> float:
+    """Archive all rows, as after the end of the runs; return the peak memory of the compactor in MiB."""
     final = _python("compactor", environment | {"RUNSTREAM_COMPACT_IDLE_S": "0", "RUNSTREAM_COMPACT_INTERVAL_S": "0.1"})
     eventually(lambda: _hot(environment["RUNSTREAM_POSTGRES"]) == 0, within=600)
+    memory = processes.peak_memory(final.pid)
     final.terminate()
     final.wait(600)
+    return memory
 
 
 def _hot(dsn: str) -> int:

@@ -59,7 +59,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
             ) as client:
                 note = f"{_RUNS} runs of {rows:,} rows of 20 metrics"
                 yield from _requests(client, child.pid, f"{note}, not archived", None)
-                compact_all(environment)
+                memory = compact_all(environment)
+                yield Figure(f"compactor, memory, with a run of {keys:,} keys", memory, "MiB", at_most(500))
                 yield from _requests(client, child.pid, f"{note}, archived", 300)
                 yield from wide_run.requests(client, child.pid, keys)
         finally:
