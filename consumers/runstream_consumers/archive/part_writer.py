@@ -39,6 +39,11 @@ class EncodedObject:
     #: How many bytes at its end are the metadata of the file, or the index.
     footer: int
 
+    @property
+    def size(self) -> FileSize:
+        """Its size, and that of its end."""
+        return FileSize(size=len(self.data), footer=self.footer)
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedPart:
@@ -69,8 +74,9 @@ def encode_part(rows: PartRows, directory: Directory, base: str) -> Iterator[Enc
     """
     sizes = []
     for number, file in enumerate(encode_files(rows, directory)):
-        sizes.append(FileSize(size=len(file.data), footer=file.footer))
-        yield EncodedObject(key=file_key(base, number), data=file.data, footer=file.footer)
+        encoded = EncodedObject(key=file_key(base, number), data=file.data, footer=file.footer)
+        sizes.append(encoded.size)
+        yield encoded
     index, size = IndexWriter(rows, directory).object(sizes)
     yield EncodedObject(key=index_key(base), data=index, footer=size)
 

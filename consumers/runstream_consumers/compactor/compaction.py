@@ -27,7 +27,6 @@ from runstream_consumers.archive.manifest import (
     replace_parts,
 )
 from runstream_consumers.archive.parquet.writer import directory_of
-from runstream_consumers.archive.part_index import FileSize
 from runstream_consumers.archive.part_writer import EncodedObject, EncodedPart, encode_part, read_part
 from runstream_consumers.archive.rows import HotBlock, PartRows, concatenate, gather
 from runstream_consumers.compactor.plan import MOST_CELLS, parts_to_join
@@ -128,7 +127,7 @@ class Compaction:
         sizes = []
         while (found := await asyncio.to_thread(next, objects, None)) is not None:
             await self.store.write(found.key, found.data)
-            sizes.append(FileSize(size=len(found.data), footer=found.footer))
+            sizes.append(found.size)
         pa.default_memory_pool().release_unused()
         return EncodedPart(sizes)
 

@@ -14,7 +14,6 @@ from runstream_consumers.archive.archive import Archive
 from runstream_consumers.archive.layout import PartRecord, base_of
 from runstream_consumers.archive.manifest import new_record
 from runstream_consumers.archive.parquet.writer import directory_of
-from runstream_consumers.archive.part_index import FileSize
 from runstream_consumers.archive.part_writer import EncodedPart, encode_part, read_part
 from runstream_consumers.archive.rows import HotBlock, PartRows, concatenate, gather
 from runstream_consumers.archive.stored_blocks import StoredBlocks
@@ -215,7 +214,7 @@ def store_part(store: MemoryStore, rows: PartRows, base: str) -> EncodedPart:
     """Store the objects of a part; return their sizes."""
     objects = list(encode_part(rows, directory_of(rows), base))
     store.objects |= {one.key: bytes(one.data) for one in objects}
-    return EncodedPart([FileSize(size=len(one.data), footer=one.footer) for one in objects])
+    return EncodedPart([one.size for one in objects])
 
 
 def hot_block(block: Block) -> HotBlock:
